@@ -1,0 +1,49 @@
+# Every target sets up what it needs: a virtual environment in .venv, from the pinned set.
+
+PYTHON ?= python3
+PORT ?= 8080
+VENV := .venv
+BIN := $(VENV)/bin
+MLFLOW := .venv-mlflow
+
+.PHONY: demo test test-all check bench constraints clean
+
+demo: $(VENV)/.ready
+	$(BIN)/mlg demo --port $(PORT)
+
+test: check
+	$(BIN)/pytest -m "not sources"
+
+test-all: check $(MLFLOW)/.ready
+	MLG_TEST_MLFLOW_PYTHON=$(CURDIR)/$(MLFLOW)/bin/python $(BIN)/pytest
+
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: $(VENV)/.ready
+	$(BIN)/python -m tests.benchmarks
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+# MLflow 3.18 cannot be installed from the public index; 3.17.2 is the newest that can.
+$(MLFLOW)/.ready:
+	$(PYTHON) -m venv $(MLFLOW)
+	$(MLFLOW)/bin/python -m pip install --quiet "mlflow==3.17.2" scikit-learn
+	touch $@
+
+# The pinned set, compiled from the ranges in pyproject.toml; it holds no address of an index.
+constraints: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --extra dev --strip-extras --no-emit-index-url \
+		--no-emit-trusted-host --no-emit-find-links --no-annotate \
+		--output-file constraints.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) $(MLFLOW) build dist

@@ -1,0 +1,136 @@
+"""Statements as the stages know them: tuples of strings.
+
+A `Statement` is a subject's IRI, a predicate's IRI, and a value in N-Triples: ``<iri>``,
+``"text"``, ``"text"@en``, ``"1"^^<datatype>``, or a triple term ``<<( … )>>``. A stage touches
+each statement some twenty times, and Python compares, hashes and splits strings ten times faster
+than it crosses into the terms of a library; those live in `kg.store` and `kg.formats` alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+import pyoxigraph as ox
+
+from kg import iris
+
+Statement = tuple[str, str, str]
+Quad = tuple[str, str, str, str]
+"""A statement with the IRI of its graph, empty for the default graph."""
+
+_ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL)
+_ESCAPED: Final = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f"}
+
+
+def node(iri: str) -> str:
+    """An IRI as a value."""
+    return f"<{iri}>"
+
+
+def iri_of(value: str) -> str:
+    """The IRI of a value, or an empty string when it is something else."""
+    return value[1:-1] if value.startswith("<") and not value.startswith("<<") else ""
+
+
+def is_literal(value: str) -> bool:
+    return value.startswith('"')
+
+
+def literal(text: str, datatype: str | None = None) -> str:
+    """A text as a value, of a datatype's IRI if not a plain string."""
+    if datatype is None and text.isalnum():
+        return f'"{text}"'
+    return str(ox.Literal(text, datatype=ox.NamedNode(datatype) if datatype else None))
+
+
+def moment(at: datetime) -> str:
+    """A moment in UTC as an `xsd:dateTime`, written as the store writes it."""
+    text = at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00")
+    whole, _, fraction = text.partition(".")
+    fraction = fraction.rstrip("0")
+    text = f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
+    return f'"{text}"^^<{iris.DATE_TIME}>'
+
+
+def text_of(value: str) -> str:
+    """What a value says, for people: the text of a literal, or an IRI."""
+    if not value.startswith('"'):
+        return iri_of(value) or value
+    text = value[1 : value.rindex('"')]
+    return _ESCAPE.sub(_unescaped, text) if "\\" in text else text
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    if found[3]:
+        return _ESCAPED.get(found[3], found[3])
+    return chr(int(found[1] or found[2], 16))
+
+
+def language_of(value: str) -> str | None:
+    tail = value[value.rindex('"') + 1 :] if value.startswith('"') else ""
+    return tail[1:] if tail.startswith("@") else None
+
+
+def datatype_of(value: str) -> str | None:
+    """A literal's datatype; `xsd:string` and language strings have none worth saying."""
+    tail = value[value.rindex('"') + 1 :] if value.startswith('"') else ""
+    return tail[3:-1] if tail.startswith("^^") else None
+
+
+def statement(triple: ox.Triple) -> Statement:
+    """A library's triple as a statement; a blank node's label stands for its IRI."""
+    return str_of(triple.subject), triple.predicate.value, value_of(triple.object)
+
+
+def triple(said: Statement) -> ox.Triple:
+    """A statement as a library's triple."""
+    (found,) = triples([said])
+    return found
+
+
+def triples(statements: Iterable[Statement]) -> list[ox.Triple]:
+    """Statements as a library's triples."""
+    return [quad.triple for quad in ox.parse(ntriples(statements), format=ox.RdfFormat.N_TRIPLES)]
+
+
+def str_of(subject: ox.NamedNode | ox.BlankNode | ox.Triple) -> str:
+    return subject.value if isinstance(subject, ox.NamedNode) else str(subject)
+
+
+def value_of(term: ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple) -> str:
+    return quoted(statement(term)) if isinstance(term, ox.Triple) else str(term)
+
+
+def quoted(said: Statement) -> str:
+    """A statement as a value of another: an RDF 1.2 triple term."""
+    return f"<<( {_subject(said[0])} <{said[1]}> {said[2]} )>>"
+
+
+def unquoted(value: str) -> Statement:
+    """The statement that a triple term holds: the inverse of `quoted`."""
+    subject, predicate, rest = value[4:-4].split(" ", 2)
+    return iri_of(subject) or subject, iri_of(predicate), rest
+
+
+def line(quad: Quad) -> str:
+    """A statement as a line of N-Quads."""
+    graph = f" <{quad[3]}>" if quad[3] else ""
+    return f"{_subject(quad[0])} <{quad[1]}> {quad[2]}{graph} ."
+
+
+def ntriples(statements: Iterable[Statement]) -> str:
+    return "\n".join([f"{_subject(s)} <{p}> {o} ." for s, p, o in statements])
+
+
+def _subject(subject: str) -> str:
+    return subject if subject.startswith("_:") else f"<{subject}>"
+
+
+def term(value: str) -> ox.NamedNode | ox.Literal | ox.BlankNode | ox.Triple:
+    """A value as a library's term, for looking it up."""
+    if iri := iri_of(value):
+        return ox.NamedNode(iri)
+    return triple((iris.TYPE, iris.TYPE, value)).object
