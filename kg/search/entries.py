@@ -1,0 +1,229 @@
+"""What the index knows of one entity, read from the graph's facts.
+
+An entry is built from the entity's own statements alone, and the names of what they point at. The
+other direction is left out: it would cost a look-up for every edge, and a person or a domain with
+ten thousand assets would be indexed again whenever one of them changes. Little is lost: searching
+for a dataset's name finds the models trained on it, and the dataset's page has its incoming edges.
+
+Entities that are awaited (no `rdf:type` yet) and tombstones have no entry: whoever keeps the
+index takes what was asked for and not answered here as removed (`SearchIndex.update`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from kg import iris
+from kg.errors import BadIri
+from kg.facts import Facts
+from kg.iris import EntityRef, Minter, term
+from kg.terms import (
+    Statement,
+    datatype_of,
+    iri_of,
+    is_literal,
+    language_of,
+    node,
+    text_of,
+)
+
+PUBLIC: Final = "public"
+MAX_RELATED: Final = 50
+"""Related names in one entry. A model instance may read thousands of features; one is not
+looked for by each of them."""
+MAX_VALUES: Final = 40
+MAX_NAME: Final = 500
+MAX_DEPENDENTS: Final = 1_000
+
+_LONGEST_VALUE = 300
+_MAX_LINKS = 50
+_MAX_REMEMBERED = 200_000
+_TEXT_TYPES: Final = frozenset({None, term("xsd:anyURI")})  # None: plain or in a language
+_TOMBSTONE: Final = node(iris.TOMBSTONE)
+_UNRELATED: Final = frozenset({iris.TYPE, iris.RECORDED_BY, iris.FORMER_TYPE})
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entity that another one is filtered by: ``ref`` is ``type/source/key``."""
+
+    ref: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entity as search sees it.
+
+    ``related`` are the names of what it points at, ``values`` its other short texts (a framework,
+    a table's location, a commit's hash, an alias), so a new property is found without any code.
+    """
+
+    iri: str
+    ref: EntityRef
+    name: str
+    description: str | None = None
+    owners: tuple[Link, ...] = ()
+    domains: tuple[Link, ...] = ()
+    keywords: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    visibility: str = PUBLIC
+
+
+def entries(
+    facts: Facts, entities: Iterable[str], *, minter: Minter, labels: Mapping[str, str]
+) -> Iterator[Entry]:
+    """The entries of the entities that have one, in their order; names are read once per call.
+
+    ``labels`` has the names of what is not an entity: the concepts of the code lists, by IRI.
+    """
+    reader = _Reader(facts, minter, labels)
+    for iri in entities:
+        entry = reader.entry(iri)
+        if entry is not None:
+            yield entry
+
+
+def dependents(facts: Facts, renamed: Iterable[str], *, minter: Minter) -> set[str]:
+    """The entities whose entry holds the name of one that was named anew, created or removed.
+
+    At most `MAX_DEPENDENTS` of each: past that, an entity is still found by its own words, and by
+    the new name of the hub only once it changes itself or the index is built again.
+    """
+    found: set[str] = set()
+    for iri in renamed:
+        pointing = facts.subjects(None, node(iri))
+        found.update(s for s in islice(pointing, MAX_DEPENDENTS) if minter.is_entity(s))
+    return found
+
+
+class _Reader:
+    """Reads entries, and remembers the names that it has met."""
+
+    def __init__(self, facts: Facts, minter: Minter, labels: Mapping[str, str]) -> None:
+        self._facts = facts
+        self._minter = minter
+        self._labels = labels
+        self._names: dict[str, str | None] = dict(labels)
+        self._linked: dict[str, Link | None] = {}
+
+    def entry(self, iri: str) -> Entry | None:
+        statements = _by_predicate(self._facts.about(iri))
+        types = statements.get(iris.TYPE)
+        ref = self._ref(iri) if types and _TOMBSTONE not in types else None
+        if ref is None:
+            return None
+        if len(self._names) > _MAX_REMEMBERED:  # a rebuild passes millions
+            self._names = dict(self._labels)
+        name = self._names[iri] = _take_name(statements, ref.key)
+        description = _take_text(statements.get(iris.DESCRIPTION, []))
+        tags = filter(is_literal, statements.pop(iris.KEYWORD, ()))
+        keywords = {text_of(tag)[:_LONGEST_VALUE] for tag in tags}
+        owners = self._links(statements.pop(iris.OWNED_BY, ()))
+        domains = self._links(statements.pop(iris.IN_DOMAIN, ()))
+        related, values = self._rest(statements)
+        return Entry(
+            iri=iri,
+            ref=ref,
+            name=name,
+            description=description,
+            owners=owners,
+            domains=domains,
+            keywords=tuple(sorted(keywords)[:_MAX_LINKS]),
+            related=related,
+            values=values,
+        )
+
+    def _links(self, values: Iterable[str]) -> tuple[Link, ...]:
+        pointed = sorted(filter(None, map(iri_of, values)))
+        found = (self._link(iri) for iri in pointed[:_MAX_LINKS])
+        return tuple(link for link in found if link is not None)
+
+    def _link(self, iri: str) -> Link | None:
+        if iri not in self._linked:
+            name, ref = self._name(iri), self._ref(iri)
+            self._linked[iri] = Link(str(ref), name) if ref and name else None
+        return self._linked[iri]
+
+    def _rest(self, statements: Mapping[str, list[str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names of what the remaining statements point at, and their short texts."""
+        pointed: set[str] = set()
+        values: set[str] = set()
+        for predicate, held in statements.items():
+            if predicate in _UNRELATED:
+                continue
+            for value in held:
+                if iri := iri_of(value):
+                    pointed.add(iri)
+                elif _is_text(value):
+                    values.add(text_of(value)[:_LONGEST_VALUE])
+        names = (self._name(iri) for iri in sorted(pointed))
+        related = islice((name for name in names if name is not None), MAX_RELATED)
+        return tuple(related), tuple(sorted(values)[:MAX_VALUES])
+
+    def _name(self, iri: str) -> str | None:
+        """What an IRI is called: an entity's name, or its key while it has none; else None."""
+        if iri not in self._names:
+            self._names[iri] = self._look_up(iri)
+        return self._names[iri]
+
+    def _look_up(self, iri: str) -> str | None:
+        ref = self._ref(iri)
+        if ref is None:
+            return None
+        for predicate in iris.NAMES:
+            name = _take_text(list(self._facts.objects(iri, predicate)))
+            if name is not None:
+                return name[:MAX_NAME]
+        return ref.key[:MAX_NAME]
+
+    def _ref(self, iri: str) -> EntityRef | None:
+        """None for what names no entity, or a part of one; it must not stop the others."""
+        try:
+            return self._minter.parse(iri) if self._minter.is_entity(iri) else None
+        except BadIri:
+            return None
+
+
+def _by_predicate(statements: Iterable[Statement]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for _, predicate, value in statements:
+        found[predicate].append(value)
+    return found
+
+
+def _take_name(statements: dict[str, list[str]], key: str) -> str:
+    """The name by the first naming property that is present, else the key.
+
+    The value is taken out; names in other languages stay, and so become texts like any other.
+    """
+    for predicate in iris.NAMES:
+        held = statements.get(predicate, [])
+        name = _take_text(held)
+        if name is not None:
+            return name[:MAX_NAME]
+    return key[:MAX_NAME]
+
+
+def _take_text(values: list[str]) -> str | None:
+    """The text that people are shown: without language or in English if there is a choice."""
+    literals = [value for value in values if is_literal(value) and text_of(value).strip()]
+    if not literals:
+        return None
+    shown = min(literals, key=_preference) if len(literals) > 1 else literals[0]
+    values.remove(shown)
+    return text_of(shown)
+
+
+def _preference(value: str) -> tuple[bool, str, str]:
+    language = language_of(value) or ""
+    return language not in ("", "en"), language, text_of(value)
+
+
+def _is_text(value: str) -> bool:
+    return is_literal(value) and datatype_of(value) in _TEXT_TYPES
