@@ -1,0 +1,124 @@
+"""Source systems: what owns the facts, and how the graph asks for them.
+
+How to write one: a module here with a class that meets `Source`, a row in `KINDS` (or an entry
+point in the group ``mlgraph.sources``), and one JSON-LD context per entity type, or one for all
+(``context.jsonld``), beside it. The class fetches and lists; the context says what the JSON means.
+
+A context maps the source's own JSON to the ontology. Its strings may hold ``{source}``, the name
+under which the source is configured, and ``{person}``, ``{dataset}``, … : the source that owns
+entities of that type, by the setting ``links`` (the source itself unless it says otherwise). So a
+foreign key becomes an IRI by a property-scoped context, whose ``@base`` is relative to the base::
+
+    "owner_emails": {"@id": "mlg:ownedBy", "@type": "@id",
+                     "@context": {"@base": "id/person/{person}/"}}
+
+Keys are percent-encoded by `kg.normalise`. What a context cannot say (milliseconds to a date, a
+list of ``{key, value}`` to tags) is a small pure function, called by ``fetch`` on its answer.
+
+A source must not import the pipeline or the store, and talks only to the host it is configured
+with: nothing in an event can make it call elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, ClassVar, Final, Protocol, runtime_checkable
+
+from kg.config import SourceSettings
+from kg.errors import BadSetting, MissingExtra, NotFound
+from kg.iris import EntityRef
+from kg.model import Event, Snapshot
+
+
+@runtime_checkable
+class Source(Protocol):
+    """One configured source system.
+
+    ``types`` are the entity types that it owns (empty: any); ``contexts`` is the folder of its
+    JSON-LD contexts; ``in_flight`` is how many fetches it likes at a time.
+    """
+
+    types: ClassVar[frozenset[str]]
+    contexts: ClassVar[Path]
+    in_flight: ClassVar[int]
+    name: str
+
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        """The complete current state of one entity, by calling the source.
+
+        A snapshot without documents says that the source does not have it (any more). Raises
+        `SourceUnavailable` when it does not answer (the event is kept and tried again) and
+        `BadPayload` when the answer is unusable (the event goes to the dead letters).
+        """
+        ...
+
+    def list(self) -> Iterator[EntityRef]:
+        """Every entity that the source has now. An error ends the listing by raising, never early."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Notifies(Protocol):
+    """A source that sends notices of its own, which arrive at ``/webhooks/{source}``."""
+
+    def notices(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
+        """The thin events in one notice. Raises `NotAuthentic` or `BadEvent`. Calls nobody."""
+        ...
+
+
+KINDS: Final[dict[str, str]] = {
+    "memory": "kg.sources.memory:MemorySource",
+    "mlflow": "kg.sources.mlflow:MlflowSource",
+}
+_ENTRY_POINTS = "mlgraph.sources"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of source as ``mlg sources`` lists it; ``missing`` says why it cannot be used."""
+
+    name: str
+    target: str
+    missing: str | None = None
+
+
+def kinds() -> dict[str, Kind]:
+    """All known kinds, ours and those of installed packages. A name given twice is refused."""
+    table = dict(KINDS)
+    for point in entry_points(group=_ENTRY_POINTS):
+        if table.setdefault(point.name, point.value) != point.value:
+            raise BadSetting(f"Two packages bring a source kind {point.name!r}; remove one.")
+    return {name: Kind(name, target) for name, target in sorted(table.items())}
+
+
+def connect(settings: SourceSettings) -> Source:
+    """The configured source, ready to be asked. Nothing is called yet."""
+    known = kinds()
+    if settings.kind not in known:
+        names = ", ".join(known)
+        raise BadSetting(f"[sources.{settings.name}] kind = {settings.kind!r}: known are {names}.")
+    module, _, attribute = known[settings.kind].target.partition(":")
+    try:
+        build: Any = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            f"[sources.{settings.name}] needs {error.name}: pip install "
+            f"'model-lifecycle-graph[{settings.kind}]'."
+        ) from error
+    try:
+        source: Source = build(settings.name, **settings.options)
+    except TypeError as error:
+        raise BadSetting(f"[sources.{settings.name}]: {error}.") from error
+    return source
+
+
+def not_owned(source: Source, ref: EntityRef) -> NotFound:
+    """The error for an entity type that the source does not own."""
+    owned = ", ".join(sorted(source.types))
+    return NotFound(f"Source {source.name!r} has no entities of type {ref.type!r}, only {owned}.")

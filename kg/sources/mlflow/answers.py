@@ -1,0 +1,115 @@
+"""Reading MLflow's JSON: a value is there in the right form, or the answer is a `BadPayload`.
+
+MLflow leaves out what is empty, so only `required` insists.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from kg.errors import BadPayload
+from kg.model import Payload
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def required(record: Payload, name: str) -> str:
+    found = text(record, name)
+    if not found:
+        raise BadPayload(f"MLflow's answer lacks {name!r}: {_excerpt(record)}")
+    return found
+
+
+def text(record: Payload, name: str) -> str:
+    """A string, or a number as MLflow may write a key; empty if it is not there."""
+    value = record.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _wrong(record, name, "text")
+    return str(value)
+
+
+def record(parent: Payload, name: str) -> Payload:
+    """The object inside an answer that carries all of it."""
+    value = parent.get(name)
+    if not isinstance(value, dict):
+        raise _wrong(parent, name, "an object")
+    return value
+
+
+def records(parent: Payload, name: str) -> list[Payload]:
+    value = parent.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise _wrong(parent, name, "a list of objects")
+    return value
+
+
+def part(parent: Payload, name: str) -> Payload:
+    """An object inside an answer, empty if it is not there."""
+    return record(parent, name) if parent.get(name) is not None else {}
+
+
+def pairs(parent: Payload, name: str) -> dict[str, str]:
+    """A list of ``{"key": …, "value": …}`` as a dictionary."""
+    return {required(item, "key"): text(item, "value") for item in records(parent, name)}
+
+
+def integer(record: Payload, name: str) -> int:
+    value = record.get(name, 0)
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _wrong(record, name, "a whole number") from error
+
+
+def number(record: Payload, name: str) -> float:
+    """A number; MLflow writes those that JSON lacks as the texts NaN, Infinity and -Infinity."""
+    value = record.get(name)
+    try:
+        if isinstance(value, bool) or value is None:
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _wrong(record, name, "a number") from error
+
+
+def moment(record: Payload, name: str) -> str | None:
+    """Milliseconds since 1970 as the one way to write that moment in ``xsd:dateTime``."""
+    milliseconds = integer(record, name)
+    if milliseconds <= 0:
+        return None
+    try:
+        time = _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError as error:
+        raise _wrong(record, name, "a moment in milliseconds") from error
+    whole, _, fraction = time.strftime("%Y-%m-%dT%H:%M:%S.%f").partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
+
+
+def double(value: float) -> str:
+    """A number as ``xsd:double`` writes it."""
+    if math.isinf(value):
+        return "INF" if value > 0 else "-INF"
+    return repr(value)
+
+
+def inner(record: Payload, name: str) -> Payload:
+    """JSON that MLflow keeps as text inside JSON; empty if it is something else."""
+    try:
+        found = json.loads(text(record, name) or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _wrong(record: Payload, name: str, wanted: str) -> BadPayload:
+    return BadPayload(f"In MLflow's answer {name!r} is not {wanted}: {_excerpt(record)}")
+
+
+def _excerpt(record: Any) -> str:
+    return repr(record)[:200]

@@ -1,0 +1,216 @@
+"""The contract of `kg.sources`, held by every source, and the proof that it can be broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kg.errors import BadPayload, SourceUnavailable
+from kg.iris import EntityRef
+from kg.model import Document, Snapshot
+from kg.sources import KINDS
+from kg.sources.memory import MemorySource
+from kg.sources.mlflow import MlflowSource
+from tests.kg.sources.mlflow_replay import Replay, recorded
+from tests.kg.sources.source_contract import CHECKS, Case, can_be_mapped
+
+
+def memory(stack: ExitStack, folder: Path, kind: type[MemorySource] = MemorySource) -> Case:
+    file = folder / "memory.json"
+    models = [{"type": "model", "key": key, "name": key} for key in ("ranker", "a/b c", "ü%")]
+    file.write_text(json.dumps(models), "utf-8")
+    source = kind("memory", path=str(file))
+    stack.callback(source.close)
+
+    def take_down() -> None:
+        source.down = True
+
+    def spoil() -> None:
+        file.write_text(json.dumps([*models, {"type": "model", "name": "no key"}]), "utf-8")
+
+    return Case(
+        source=source,
+        known=tuple(EntityRef("model", "memory", model["key"]) for model in models),
+        missing=(EntityRef("model", "memory", "ranke"), EntityRef("dataset", "memory", "ranker")),
+        take_down=take_down,
+        spoil=lambda ref: spoil(),
+        cut_listing=spoil,
+    )
+
+
+def mlflow(stack: ExitStack, folder: Path) -> Case:
+    replay = stack.enter_context(Replay())
+    source = MlflowSource("mlflow", url=replay.url, page_size=2)
+    stack.callback(source.close)
+    made = recorded("built", "universe")
+    clicks = made["datasets"]["clicks"]
+
+    def ref(entity_type: str, key: str) -> EntityRef:
+        return EntityRef(entity_type, "mlflow", key)
+
+    def spoil(spoilt: EntityRef) -> None:
+        """An answer that is an object as expected, and lacks what the entity is known by."""
+        empty: dict[str, Any] = {"registered_model": {}, "model_version": {"version": "1"}}
+        empty |= {"model": {"info": {}}, "run": {"info": {}}, "experiment": {}}
+        empty |= {"experiments": [{"name": "no id"}]}
+        for call in ("registered-models", "model-versions", "logged-models", "runs"):
+            replay.answer(f"{call}/", empty)
+        replay.answer("experiments/", empty)
+
+    return Case(
+        source=source,
+        known=(
+            ref("model", "home-ranker"),
+            ref("model-version", made["versions"]["first"]),
+            ref("model-version", made["versions"]["promoted"]),
+            ref("model-instance", made["instances"]["november"]),
+            ref("model-instance", made["versions"]["legacy"]),
+            ref("model-instance", made["instances"]["orphan"]),
+            ref("pipeline", made["experiments"]["ranking"]),
+            ref("pipeline-run", made["runs"]["failed"]),
+            ref("dataset", clicks.rpartition("/")[0]),
+            ref("dataset-version", clicks),
+            ref("metric", "log loss"),
+        ),
+        missing=(
+            ref("model", "no-such-model"),
+            ref("model-version", "home-ranker/99"),
+            ref("model-instance", "m-00000000000000000000000000000000"),
+            ref("model-instance", "home-ranker/99"),
+            ref("pipeline", "999"),
+            ref("pipeline-run", "0" * 32),
+            ref("dataset", "no.such.dataset"),
+            ref("dataset-version", "no.such.dataset/00000000"),
+            ref("metric", "no such metric"),
+        ),
+        take_down=replay.close,
+        spoil=spoil,
+        cut_listing=lambda: replay.answer("runs/search", {"message": "oops"}, status=500),
+    )
+
+
+SOURCES: dict[str, Callable[[ExitStack, Path], Case]] = {"memory": memory, "mlflow": mlflow}
+
+
+def test_every_kind_of_source_is_checked() -> None:
+    assert SOURCES.keys() == KINDS.keys()
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("kind", SOURCES)
+def test_contract(kind: str, check: Callable[[Case], None], tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        check(SOURCES[kind](stack, tmp_path))
+
+
+# --- sources that break the contract, each in one way ---------------------------------------------
+
+
+class Forgetful(MemorySource):
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        snapshot = super().fetch(ref)
+        return Snapshot(ref=ref, documents=snapshot.documents if self.fetches % 2 else ())
+
+
+class Confused(MemorySource):
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        other = EntityRef(ref.type, ref.source, "other")
+        documents = (Document(ref=other, payload={}), *super().fetch(ref).documents)
+        return Snapshot(ref=ref, documents=documents)
+
+
+class Inventive(MemorySource):
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        return Snapshot(ref=ref, documents=(Document(ref=ref, payload={"name": ref.key}),))
+
+
+class Silent(MemorySource):
+    """Says that all is gone when it is down."""
+
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        try:
+            return super().fetch(ref)
+        except SourceUnavailable:
+            return Snapshot(ref=ref, documents=())
+
+
+class Careless(MemorySource):
+    """Lets a programmer's error out in place of saying that the payload is bad."""
+
+    def _ref(self, payload: Any) -> EntityRef:
+        return EntityRef(payload["type"], self.name, payload["key"])
+
+
+class Selective(MemorySource):
+    def list(self) -> Iterator[EntityRef]:
+        return iter([*super().list()][1:])
+
+
+class Quiet(MemorySource):
+    """Ends the listing where an error was."""
+
+    def list(self) -> Iterator[EntityRef]:
+        try:
+            yield from super().list()
+        except (SourceUnavailable, BadPayload):
+            return
+
+
+class Rambling(MemorySource):
+    """Tells of all models with each, and of the others not the way they tell of themselves."""
+
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        snapshot = super().fetch(ref)
+        others = [other for other in self.list() if other != ref and not snapshot.gone]
+        aside = tuple(Document(ref=o, payload={"name": f"beside {ref.key}"}) for o in others)
+        return Snapshot(ref=ref, documents=(*snapshot.documents, *aside))
+
+
+@pytest.mark.parametrize(
+    ("broken", "check"),
+    [
+        (Forgetful, "fetches_the_same_twice"),
+        (Confused, "answers_what_was_asked"),
+        (Inventive, "says_what_is_gone"),
+        (Silent, "says_that_it_is_down"),
+        (Careless, "refuses_what_is_malformed"),
+        (Selective, "lists_what_it_fetches"),
+        (Quiet, "never_lists_half"),
+        (Rambling, "tells_the_same_wherever_it_tells"),
+    ],
+)
+def test_the_contract_notices(broken: type[MemorySource], check: str, tmp_path: Path) -> None:
+    [checked] = [c for c in CHECKS if c.__name__ == check]
+    with (
+        ExitStack() as stack,
+        pytest.raises((AssertionError, pytest.fail.Exception, KeyError)),
+    ):
+        checked(memory(stack, tmp_path, broken))
+
+
+@pytest.mark.parametrize(
+    ("term", "value"),
+    [
+        ("mlg:noSuchTerm", "x"),
+        ({"@id": "mlg:runStatus", "@type": "@vocab"}, "mlgc:no-such-concept"),
+        ({"@id": "mlg:runStatus", "@type": "@id"}, "outside-of-id"),
+        ({"@reverse": "dqv:computedOn"}, {"@id": "#part", "name": "a part without a way to it"}),
+    ],
+)
+def test_the_contract_notices_a_wrong_context(term: Any, value: Any, tmp_path: Path) -> None:
+    context = {"@context": {"name": "dct:title", "odd": term}}
+    (tmp_path / "context.jsonld").write_text(json.dumps(context), "utf-8")
+    with ExitStack() as stack:
+        case = memory(stack, tmp_path, type("Vague", (MemorySource,), {"contexts": tmp_path}))
+        file = tmp_path / "memory.json"
+        payload = {"type": "model", "key": "ranker", "name": "Ranker"}
+        file.write_text(json.dumps([payload]), "utf-8")
+        can_be_mapped(case)
+        file.write_text(json.dumps([payload | {"odd": value}]), "utf-8")
+        with pytest.raises(AssertionError):
+            can_be_mapped(case)
