@@ -1,0 +1,12 @@
+"""Answers to what people send: queries, documents to parse, documents to validate.
+
+`Answerer` is the side of the caller, ``jobs`` what runs in the processes of `kg.query.pool`. In
+between travel names, texts and bytes, never objects of the engine.
+"""
+
+from __future__ import annotations
+
+from kg.answer.answerer import Answer, Answerer
+from kg.answer.dataset import Dataset
+
+__all__ = ["Answer", "Answerer", "Dataset"]
