@@ -1,0 +1,51 @@
+"""The portal: the home page, and the page of each entity, with the same as JSON."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from kg.errors import Gone
+from kg.iris import EntityRef
+from kg.views import EntityView, as_json
+from server import signposting
+from server.context import HTML, JSON, answer_json, service, wanted
+
+blueprint = Blueprint("portal", __name__)
+
+_GONE: Final = 410
+
+
+@blueprint.get("/")
+def home() -> str:
+    """What is in the graph and where it comes from."""
+    return render_template("home.html", types=service().types(), sources=service().sources())
+
+
+@blueprint.get("/e/<type>/<source>/<key:key>")
+def entity(type: str, source: str, key: str) -> Response:
+    """An entity's page; its JSON for clients that prefer that."""
+    view = service().entity(EntityRef(type, source, key))
+    if wanted((HTML, JSON)) is JSON:
+        return _as_json(view)
+    formats = signposting.alternates(view.ref, root=request.script_root)
+    answer = make_response(render_template("entity.html", entity=view, formats=formats))
+    answer.status_code = _GONE if view.state == "gone" else 200
+    signposting.sign(answer, iri=view.iri, alternates=formats)
+    return answer
+
+
+@blueprint.get("/api/v1/entities/<type>/<source>/<key:key>")
+def entity_json(type: str, source: str, key: str) -> Response:
+    """An entity as JSON."""
+    return _as_json(service().entity(EntityRef(type, source, key)))
+
+
+def _as_json(view: EntityView) -> Response:
+    if view.state == "gone":
+        since = view.gone_since
+        raise Gone(f"{view.ref.source} no longer has <{view.iri}>.", iri=view.iri, since=since)
+    answer = answer_json(as_json(view))
+    answer.vary.add("Accept")
+    return answer

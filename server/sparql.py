@@ -1,0 +1,142 @@
+"""The SPARQL endpoint: the protocol for programs, and at the same URL a page for people."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from kg import formats
+from kg.errors import MlgError
+from kg.iris import PREFIXES
+from server import errors, results, sparql_protocol
+from server.context import HTML, answer_json, read_body, service, wanted
+from server.negotiate import Offer, choose
+from server.sparql_protocol import SparqlRequest
+
+blueprint = Blueprint("sparql", __name__)
+
+TABLES: Final = (
+    Offer("json", "application/sparql-results+json", ("application/json",)),
+    Offer("xml", "application/sparql-results+xml", ("application/xml", "text/xml")),
+    Offer("csv", "text/csv"),
+    Offer("tsv", "text/tab-separated-values"),
+)
+GRAPHS: Final = tuple(
+    Offer(form.name, form.media_type, tuple(a for a in form.aliases if a != "text/plain"))
+    for form in map(formats.by_name, ("turtle", "nt", "jsonld", "rdf"))
+)
+SHOWN_ROWS: Final = 1_000
+SHOWN_BYTES: Final = 200_000
+"""Rows of a result that the page shows; the saved forms have all of them."""
+
+_LABELS: Final = {
+    "json": "JSON", "xml": "XML", "csv": "CSV", "tsv": "TSV",
+    "turtle": "Turtle", "nt": "N-Triples", "jsonld": "JSON-LD", "rdf": "RDF/XML",
+}  # fmt: skip
+
+
+@blueprint.route("/sparql", methods=["GET", "POST"])
+def endpoint() -> Response:
+    """One query in any form of the protocol; without a query, what this service is."""
+    accept = request.headers.get("Accept")
+    if "format" not in request.args and choose(accept, offers=(*TABLES, *GRAPHS, HTML)) is HTML:
+        return _page()
+    asked = _asked()
+    if asked.query is None:
+        return _description(asked)
+    offers = TABLES if _gives_table(asked.query) else GRAPHS
+    return _answer(asked, wanted(offers, named=asked.format))
+
+
+@blueprint.post("/sparql/check")
+def check() -> Response:
+    """Reads a query without running it: its form, or what is wrong with it and where."""
+    text = sparql_protocol.parse(
+        method="POST",
+        query_string=b"",
+        content_type=request.content_type or sparql_protocol.QUERY,
+        data=_read(),
+    ).query
+    return answer_json({"form": service().answers.check(text or "").form})
+
+
+def _asked() -> SparqlRequest:
+    return sparql_protocol.parse(
+        method=request.method,
+        query_string=request.query_string,
+        content_type=request.content_type,
+        data=_read() if request.method == "POST" else b"",
+    )
+
+
+def _read() -> bytes:
+    """The body of a query: at most its limit, with every byte percent-encoded, and a little."""
+    return read_body(limit=3 * service().settings.integer("query.max_query_bytes") + 8192)
+
+
+def _gives_table(query: str) -> bool:
+    return service().answers.check(query).form in ("select", "ask")
+
+
+def _answer(asked: SparqlRequest, offer: Offer) -> Response:
+    answer = service().answers.answer(
+        asked.query or "",
+        format=offer.name,
+        timeout=asked.timeout,
+        default_graphs=asked.default_graphs,
+        named_graphs=asked.named_graphs,
+    )
+    told = Response(answer.iter_chunks(), content_type=offer.content_type)
+    told.vary.add("Accept")
+    return told
+
+
+def _description(asked: SparqlRequest) -> Response:
+    """The service description of SPARQL 1.1, in the RDF that the client prefers."""
+    offer = wanted(GRAPHS, named=asked.format)
+    turtle = render_template(
+        "service-description.ttl",
+        endpoint=service().settings.base + "/sparql",
+        prefix=service().minter.prefix,
+        status=service().status(),
+    )
+    statements = formats.parse(turtle.encode(), formats.by_name("turtle"), base="urn:x:")
+    data = formats.serialise(statements, formats.by_name(offer.name), prefixes=PREFIXES)
+    told = Response(data, content_type=offer.content_type)
+    told.vary.add("Accept")
+    return told
+
+
+def _page() -> Response:
+    """The query, its answer or what is wrong with it, and examples; the query is never lost."""
+    shown: dict[str, Any] = {"query": request.args.get("query", "")}
+    status = 200
+    try:
+        asked = _asked()
+        shown["query"] = asked.query or ""
+        if shown["query"].strip():
+            shown |= _shown(asked)
+    except MlgError as error:
+        shown["problem"] = errors.problem_of(error)
+        status = errors.kind_of(error).status
+    page = render_template(
+        "sparql.html",
+        examples=service().example_queries(),
+        limit_seconds=f"{service().settings.number('query.timeout_seconds'):g}",
+        **shown,
+    )
+    answer = make_response(page, status)
+    answer.vary.add("Accept")
+    return answer
+
+
+def _shown(asked: SparqlRequest) -> dict[str, Any]:
+    """An answer for the page: a table, or statements as Turtle."""
+    gives_table = _gives_table(asked.query or "")
+    offers = TABLES if gives_table else GRAPHS
+    downloads = [(offer.name, _LABELS[offer.name]) for offer in offers]
+    data = _answer(asked, offers[0]).get_data()
+    if gives_table:
+        return {"table": results.table(data, most=SHOWN_ROWS), "downloads": downloads}
+    return {"document": data[:SHOWN_BYTES].decode("utf-8", "replace"), "downloads": downloads}

@@ -1,0 +1,133 @@
+"""Every kind of page in a real browser: accessible, whole at 320 pixels, and without JavaScript."""
+
+from __future__ import annotations
+
+import gzip
+import urllib.request
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+SELECT = "SELECT ?s ?p ?o WHERE { ?s ?p ?o } LIMIT 50"
+CONSTRUCT = "CONSTRUCT { ?s a ?o } WHERE { ?s a ?o } LIMIT 50"
+ENTITY = "/e/model/registry/home-ranker"
+PAGES = {
+    "home": ("/", 200),
+    "search": ("/search?q=ranker", 200),
+    "search with filters": ("/search?q=ranker&type=model", 200),
+    "search without hits": ("/search?q=zzzzzzzz", 200),
+    "entity": (ENTITY, 200),
+    "entity that is awaited": ("/e/person/directory/nobody@aurora.example", 404),
+    "sparql": ("/sparql", 200),
+    "sparql table": (f"/sparql?query={quote(SELECT)}", 200),
+    "sparql graph": (f"/sparql?query={quote(CONSTRUCT)}", 200),
+    "sparql yes": ("/sparql?query=ASK%20%7B%7D", 200),
+    "sparql error": ("/sparql?query=SELECT%20%3F", 400),
+    "validate": ("/validate", 200),
+    "not found": ("/nothing/here", 404),
+}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+OpenPage = Callable[..., "Page"]
+
+
+def complaints_of_axe(page: Page) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
+    return [
+        f"{violation['id']}: {node['html'][:160]} {node['failureSummary']}"
+        for violation in found.response["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(open_page: OpenPage, name: str, scheme: str) -> None:
+    path, status = PAGES[name]
+    assert complaints_of_axe(open_page(path, status=status, color_scheme=scheme)) == []
+
+
+def test_axe_would_find_something(open_page: OpenPage) -> None:
+    page = open_page("/")
+    page.evaluate("document.querySelector('main').innerHTML = '<img src=/static/mlg.svg>'")
+    assert complaints_of_axe(page) != []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_reflow_at_320_pixels(open_page: OpenPage, name: str) -> None:
+    path, status = PAGES[name]
+    page = open_page(path, status=status, viewport={"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_small_and_bring_no_script(site: str, open_page: OpenPage, name: str) -> None:
+    path, status = PAGES[name]
+    page = open_page(path, status=status)
+    assert page.locator("script").count() == 0
+    if name != "sparql table":  # as long as what was asked for
+        assert len(gzip.compress(page.content().encode())) <= 30_000
+
+
+def test_the_style_sheet_is_small(site: str) -> None:
+    with urllib.request.urlopen(site + "/static/mlg.css") as answer:
+        assert len(gzip.compress(answer.read())) <= 12_000
+
+
+def test_from_home_to_an_entity_by_keyboard(open_page: OpenPage) -> None:
+    page = open_page("/")
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "Skip to content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    page.keyboard.press("Tab")
+    page.keyboard.type("home ranker")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?q=home+ranker")
+    first = page.locator("ol.hits a.name").first
+    assert first.inner_text() == "Home ranker"
+    first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**" + ENTITY)
+    assert page.locator("h1").inner_text() == "Home ranker"
+
+
+def test_facets_narrow_a_search_without_script(open_page: OpenPage) -> None:
+    page = open_page("/search?q=ranker", java_script_enabled=False)
+    before = page.locator("ol.hits > li").count()
+    page.get_by_label("model version").check()
+    page.get_by_role("button", name="Apply").click()
+    chips = page.locator("ol.hits > li > .chip:first-of-type").all_inner_texts()
+    assert 0 < len(chips) <= before
+    assert set(chips) == {"model version"}
+
+
+def test_an_example_query_runs_without_script(open_page: OpenPage) -> None:
+    page = open_page("/sparql", java_script_enabled=False)
+    page.locator("#examples ~ ul a.name").first.click()
+    page.locator("table").wait_for()
+    page.locator("table a").first.click()
+    page.locator("h1").wait_for()
+    assert "/e/" in page.url
+
+
+def test_a_wrong_query_is_kept_with_its_place(open_page: OpenPage) -> None:
+    wrong = "SELECT ?s WHERE {\n  ?s ?p }"
+    page = open_page(f"/sparql?query={quote(wrong)}", status=400)
+    assert page.get_by_label("Query").input_value() == wrong
+    assert "Line 2" in page.get_by_role("alert").inner_text()
+
+
+def test_relations_lead_from_entity_to_entity(open_page: OpenPage) -> None:
+    page = open_page(ENTITY)
+    links = page.locator("#relationships ~ ul a")
+    name = links.first.inner_text()
+    links.first.click()
+    assert page.locator("h1").inner_text() == name

@@ -1,0 +1,186 @@
+"""The real process: Granian on a port of its own, spoken to over sockets."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.installation import Installation
+
+
+def free_port() -> int:
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port: int = trial.getsockname()[1]
+        return port
+
+
+def start(installation: Installation, port: int) -> subprocess.Popen[bytes]:
+    """The web process as ``mlg web`` starts it: settings from a file and the environment."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLG_")}
+    environment |= {
+        "MLG_CONFIG": str(installation.file.with_name("mlg.toml")),
+        "MLG_SERVER_PORT": str(port),
+        "MLG_SERVER_THREADS": "4",
+    }
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-m", "server"], env=environment, cwd=root, stderr=subprocess.PIPE
+    )
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        try:
+            if ask(port, "GET", "/healthz").status == 200:
+                return
+        except ConnectionError:
+            time.sleep(0.05)
+    pytest.fail(f"the server ended: {process.communicate()[1].decode()}")
+
+
+def ask(port: int, method: str, path: str) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request(method, path)
+    return connection.getresponse()
+
+
+def worker_of(process: subprocess.Popen[bytes]) -> int:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("ascii")
+    return int(children.split()[0])
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def port(installation: Installation) -> Iterator[int]:
+    port = free_port()
+    process = start(installation, port)
+    wait_for(port, process)
+    yield port
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def test_connections_are_kept(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    for path in ("/healthz", "/sparql?query=ASK%20%7B%7D", "/nothing", "/"):
+        connection.request("GET", path)
+        assert connection.getresponse().read()
+        assert connection.sock is not None
+
+
+def test_head_has_no_body(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    for path in ("/", "/sparql?query=ASK%20%7B%7D", "/healthz"):
+        connection.request("HEAD", path)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"")
+
+
+def chunked(port: int, path: str, kind: str, pieces: int, piece: bytes) -> bytes:
+    """Posts a body of unknown length, and answers all that the server says before it closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        head = f"POST {path} HTTP/1.1\r\nHost: kg\r\nContent-Type: {kind}\r\n"
+        head += "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+        try:
+            for _ in range(pieces):
+                connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+            connection.sendall(b"0\r\n\r\n")
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it need not read what it refuses
+        said = b""
+        while part := connection.recv(65536):
+            said += part
+        return said
+
+
+def test_a_chunked_body_over_the_limit_is_refused_not_cut_off(port: int) -> None:
+    # The first megabyte, which is the limit here, is a valid document by itself.
+    said = chunked(port, "/validate", "text/turtle", pieces=40, piece=b"# a comment\n" * 4_000)
+    assert said.startswith(b"HTTP/1.1 413 ")
+    assert b'"code": "too-large"' in said
+    assert ask(port, "GET", "/healthz").status == 200
+
+
+def test_a_chunked_body_within_the_limit_is_read(port: int) -> None:
+    said = chunked(port, "/sparql", "application/sparql-query", pieces=4, piece=b"ASK {}"[:1])
+    assert said.startswith(b"HTTP/1.1 400 ")
+    said = chunked(port, "/sparql", "application/sparql-query", pieces=1, piece=b"ASK {}")
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert b"true" in said
+
+
+def test_idle_connections_keep_nobody_out(port: int) -> None:
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+    try:
+        assert ask(port, "GET", "/healthz").status == 200
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+def test_a_taken_port_is_said_and_not_shared(installation: Installation, port: int) -> None:
+    second = start(installation, port)
+    _, said = second.communicate(timeout=60)
+    assert second.returncode == 2
+    assert f"127.0.0.1:{port} cannot be bound" in said.decode()
+    assert "server.port" in said.decode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(installation: Installation, number: signal.Signals) -> None:
+    port = free_port()
+    process = start(installation, port)
+    wait_for(port, process)
+    worker = worker_of(process)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert not is_alive(worker)
+    assert b"Traceback" not in said
+
+
+def test_the_worker_does_not_outlive_a_killed_parent(installation: Installation) -> None:
+    port = free_port()
+    process = start(installation, port)
+    wait_for(port, process)
+    worker = worker_of(process)
+    process.kill()
+    process.communicate()  # ends when the last holder of its stderr, the worker, is gone
+    assert not is_alive(worker)
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        trial.bind(("127.0.0.1", port))
+
+
+def test_wrong_settings_are_said() -> None:
+    environment = {**os.environ, "MLG_SERVER_PORT": "http"}
+    root = Path(__file__).parents[2]
+    found = subprocess.run(
+        [sys.executable, "-m", "server"],
+        env=environment,
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 2
+    assert "server.port" in found.stderr
+    assert "Traceback" not in found.stderr
