@@ -1,0 +1,206 @@
+"""Commands that only read: queries, entities, validation, settings and state."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from kg import formats
+from kg.cli import output
+from kg.config import SETTINGS, Settings
+from kg.errors import DoesNotConform
+from kg.model import Finding, Report
+from kg.service import Service
+from kg.validate import ENGINES, load_shapes, render
+from kg.views import EntityView, as_json
+
+_RESULTS = {"json": "json", "xml": "xml", "csv": "csv", "tsv": "tsv"}
+_GRAPHS = ("turtle", "nt", "jsonld", "rdf")
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", *_RESULTS, *_GRAPHS]),
+    help="Default: table for SELECT and ASK, turtle for CONSTRUCT and DESCRIBE.",
+)
+@click.option("--timeout", type=click.FloatRange(min=0.01), help="Seconds, up to the limit.")
+@click.pass_obj
+def query(settings: Settings, file: IO[bytes], form: str | None, timeout: float | None) -> None:
+    """Run a SPARQL query (- is standard input)."""
+    text = file.read().decode("utf-8", "replace")
+    with Service(settings) as service:
+        kind = service.answers.check(text).form
+        if kind in ("construct", "describe"):
+            form = form or "turtle"
+            if form not in _GRAPHS:
+                raise click.UsageError(f"{kind.upper()} gives a graph; use one of {_GRAPHS}.")
+        else:
+            form = form or "table"
+            if form in _GRAPHS:
+                raise click.UsageError(f"{kind.upper()} gives a table, which {form} cannot hold.")
+        asked = "json" if form == "table" else form
+        answer = service.answers.answer(text, format=asked, timeout=timeout)
+        if form == "table":
+            _print_results(json.loads(b"".join(answer.iter_chunks())))
+        else:
+            for chunk in answer.iter_chunks():
+                sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+
+
+def _print_results(results: dict[str, Any]) -> None:
+    if "boolean" in results:
+        click.echo("yes" if results["boolean"] else "no")
+        return
+    header = results["head"]["vars"]
+    rows = [
+        [row.get(name, {}).get("value") for name in header]
+        for row in results["results"]["bindings"]
+    ]
+    output.table(rows, header=header)
+    click.echo(f"{len(rows)} rows", err=True)
+
+
+@click.command()
+@click.argument("entity")
+@output.json_option
+@click.pass_obj
+def show(settings: Settings, entity: str, as_data: bool) -> None:
+    """Show an entity: an IRI, aip://type/source/key or type/source/key."""
+    with Service(settings) as service:
+        view = service.entity(service.minter.resolve(entity))
+    if as_data:
+        output.data(view)
+    else:
+        _print_entity(view)
+
+
+def _print_entity(view: EntityView) -> None:
+    click.echo(f"{view.name}  ({view.type.name}, {view.state})")
+    click.echo(view.iri)
+    if view.description:
+        click.echo(view.description)
+    click.echo()
+    output.pairs(
+        (fact.property.name, ", ".join(value.text for value in fact.values)) for fact in view.facts
+    )
+    for relation in view.relations:
+        arrow = "→" if relation.direction == "out" else "←"
+        inferred = ", inferred" if relation.derived else ""
+        click.echo(f"\n{arrow} {relation.property.name} ({relation.total}{inferred})")
+        for item in relation.items:
+            click.echo(f"  {item.name}  {item.ref or item.iri}")
+    print_findings(view.findings)
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Findings as indented lines, with what to do."""
+    for finding in findings:
+        click.echo(f"  {finding.severity}: {finding.message}")
+        if finding.remedy:
+            click.echo(f"    {finding.remedy}")
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.option("--engine", type=click.Choice(list(ENGINES)), default="shacl", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(list(render.FORMATS)), default="text", show_default=True
+)
+@click.pass_obj
+def validate(settings: Settings, files: tuple[Path, ...], engine: str, form: str) -> None:
+    """Validate files, or without files the graph, against the core shapes."""
+    with Service(settings) as service:
+        if not files:
+            reports = [service.validate_graph(engine=engine)]
+        else:
+            reports = [
+                service.validate(file.read_bytes(), formats.of_file(str(file)), engine=engine)
+                for file in files
+            ]
+    report = Report(findings=tuple(f for r in reports for f in r.findings), engine=engine)
+    click.echo(render.render(report, form, rules=load_shapes().rules), nl=False)
+    if not report.acceptable:
+        raise DoesNotConform(f"{report.count('violation')} violations.")
+
+
+@click.command()
+@output.json_option
+@click.pass_obj
+def sources(settings: Settings, as_data: bool) -> None:
+    """List the configured sources and how each does."""
+    with Service(settings) as service:
+        found = service.sources()
+    if as_data:
+        output.data(found)
+        return
+    header = ("source", "kind", "state", "entities", "pending", "retrying", "dead", "last event",
+              "last sweep", "last error")  # fmt: skip
+    rows = [
+        (s.name, s.kind, s.state, s.entities, s.pending, s.retrying, s.dead, s.last_event,
+         s.last_sweep, s.last_error)
+        for s in found
+    ]  # fmt: skip
+    output.table(rows, header=header)
+
+
+@click.command()
+@output.json_option
+@click.pass_obj
+def status(settings: Settings, as_data: bool) -> None:
+    """Say how the installation does. Exit code 3 when it is not ready."""
+    with Service(settings) as service:
+        found = service.status()
+    if as_data:
+        output.data(found)
+    else:
+        output.pairs((name, value) for name, value in as_json(found).items())
+    if not found.ready:
+        click.get_current_context().exit(3)
+
+
+@click.command("config")
+@output.json_option
+@click.pass_obj
+def config_command(settings: Settings, as_data: bool) -> None:
+    """List all settings, their values, and the variables that set them."""
+    if as_data:
+        output.data({"settings": dict(settings.values), "sources": _sources(settings)})
+        return
+    rows = [(s.name, settings.values[s.name], s.variable, s.help) for s in SETTINGS]
+    output.table(rows, header=("setting", "value", "variable", "what it is"))
+    for name, source in _sources(settings).items():
+        click.echo(f"[sources.{name}] kind = {source['kind']!r}")
+
+
+def _sources(settings: Settings) -> dict[str, dict[str, str]]:
+    """The sources without their options, some of which are secrets."""
+    return {name: {"kind": table.kind} for name, table in sorted(settings.sources.items())}
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def dump(settings: Settings, file: Path) -> None:
+    """Write the whole graph with its history to a file (.nq, .trig); `mlg load` reads it."""
+    form = formats.of_file(str(file))
+    if not form.rdf.supports_datasets:
+        raise click.UsageError(f"{form.name} cannot hold named graphs; use .nq or .trig.")
+    building = file.with_name(file.name + ".part")
+    with Service(settings) as service:
+        checkpoint = service.checkpoint()
+        checkpoint.store.dump(str(building), form.rdf)
+        shutil.move(building, file)
+    click.echo(f"{len(checkpoint)} statements and their history are in {file}.", err=True)
+
+
+COMMANDS = (query, show, validate, sources, status, config_command, dump)

@@ -1,0 +1,58 @@
+"""How commands print: JSON for programs, aligned text for people, progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+
+from kg.views import as_json
+
+json_option = click.option("--json", "as_data", is_flag=True, help="Print JSON.")
+
+
+def data(value: Any) -> None:
+    """Prints a value as JSON."""
+    click.echo(json.dumps(as_json(value), indent=2, ensure_ascii=False))
+
+
+def table(rows: Iterable[Sequence[object]], *, header: Sequence[str]) -> None:
+    """Prints rows as aligned columns."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    for line in (list(header), *cells):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo(text.rstrip())
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    text = value.isoformat(sep=" ", timespec="seconds") if hasattr(value, "isoformat") else value
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
+def pairs(found: Iterable[tuple[str, object]]) -> None:
+    """Prints names and values, one pair on a line."""
+    found = list(found)
+    width = max((len(name) for name, _ in found), default=0)
+    for name, value in found:
+        click.echo(f"{name.ljust(width)}  {_cell(value)}".rstrip())
+
+
+def progress(label: str) -> Callable[[str], None]:
+    """A line on standard error that is written anew; silent when that is not a terminal."""
+
+    def show(text: str) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r\x1b[K{label}: {text}", nl=False, err=True)
+
+    return show
+
+
+def end_progress() -> None:
+    if sys.stderr.isatty():
+        click.echo("", err=True)

@@ -1,0 +1,203 @@
+"""Commands that change the graph. A running worker does the work; without one, the command does."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+
+from kg import formats
+from kg.cli import output
+from kg.cli.asking import print_findings
+from kg.config import Settings
+from kg.errors import BadEvent, BadPayload, DoesNotConform, MlgError, SourceUnavailable
+from kg.ingest import ingest, parse_json
+from kg.model import Event
+from kg.pipeline import Counts
+from kg.service import Service
+from kg.store import writer_is_running
+from kg.sweep import sweep
+from kg.views import as_json
+from kg.worker import Worker
+
+_FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+
+
+@contextmanager
+def _working(settings: Settings) -> Iterator[None]:
+    """Sees to it that a worker runs while the block does: the running one, or one of our own."""
+    if writer_is_running(settings.data_dir):
+        yield
+        return
+    stop = threading.Event()
+    with Worker(settings) as worker:
+        thread = threading.Thread(target=worker.run, args=(stop,), name="worker")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@output.json_option
+@click.pass_obj
+def publish(settings: Settings, file: IO[bytes], as_data: bool) -> None:
+    """Put thin events (JSON, one on a line; - is standard input) on the bus."""
+    events = list(_events(file))
+    with Service(settings) as service:
+        count = service.publish(events)
+    if as_data:
+        output.data({"published": count})
+    else:
+        click.echo(f"{count} events are on the bus.", err=True)
+
+
+def _events(file: IO[bytes]) -> Iterator[Event]:
+    for number, line in enumerate(file, start=1):
+        if line.strip():
+            try:
+                yield ingest(parse_json(line))
+            except BadEvent as error:
+                raise BadEvent(f"{file.name}, line {number}: {error}", line=number) from error
+
+
+@click.command()
+@output.json_option
+@click.pass_obj
+def drain(settings: Settings, as_data: bool) -> None:
+    """Work until the bus is empty, print what was done, and exit."""
+    show = output.progress("draining")
+
+    def progress(counts: Counts, pending: int) -> None:
+        show(f"{counts.hydrated} hydrated, {pending} to go")
+
+    with Worker(settings) as worker:
+        counts = worker.drain(progress=progress)
+    output.end_progress()
+    _print_counts(counts, as_data=as_data)
+
+
+def _print_counts(counts: Counts, *, as_data: bool) -> None:
+    if as_data:
+        output.data({name: getattr(counts, name) for name in Counts.__slots__})
+    else:
+        output.pairs((name, getattr(counts, name)) for name in Counts.__slots__)
+
+
+@click.command()
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@output.json_option
+@click.pass_obj
+def sync(settings: Settings, sources: tuple[str, ...], as_data: bool) -> None:
+    """List everything at the sources (default: all), hydrate it, and mark what is gone."""
+    results: dict[str, dict[str, object]] = {}
+    with _working(settings), Service(settings) as service:
+        for name in sources or sorted(settings.sources):
+            results[name] = _sync(service, name)
+    failed = [name for name, result in results.items() if "error" in result]
+    if as_data:
+        output.data(results)
+    else:
+        rows = [(n, r.get("listed"), r.get("dead"), r.get("error")) for n, r in results.items()]
+        output.table(rows, header=("source", "listed", "dead letters", "error"))
+    if failed:
+        raise SourceUnavailable(f"Not everything could be listed: {', '.join(failed)}.")
+
+
+def _sync(service: Service, name: str) -> dict[str, object]:
+    show = output.progress(name)
+    try:
+        listed = sweep(
+            service.source(name),
+            facts=service.checkpoint(),
+            inbox=service.inbox,
+            minter=service.minter,
+            progress=lambda count: show(f"{count} listed"),
+        )
+    except (SourceUnavailable, BadPayload) as error:
+        return {"error": str(error)}
+    while (row := service.inbox.source(name)).pending:
+        show(f"{listed} listed, {row.pending} to go")
+        time.sleep(0.05)
+    output.end_progress()
+    if row.failing:
+        return {"listed": listed, "dead": row.dead, "error": row.last_error}
+    return {"listed": listed, "dead": row.dead}
+
+
+@click.command()
+@_FILES
+@click.option("--format", "form", help="Format of the files; default: by their extensions.")
+@click.option("--by", default="command line", show_default=True, help="Who submits.")
+@output.json_option
+@click.pass_obj
+def submit(
+    settings: Settings, files: tuple[Path, ...], form: str | None, by: str, as_data: bool
+) -> None:
+    """Submit metadata (Turtle, JSON-LD, N-Triples, N-Quads, RDF/XML; - is standard input)."""
+    documents = [(str(file), *_read(file, form)) for file in files]
+    refused = 0
+    with _working(settings), Service(settings) as service:
+        for name, body, known in documents:
+            outcome = service.submit(body, known, by=by)
+            refused += outcome.state == "refused"
+            if as_data:
+                output.data({"file": name, **as_json(outcome)})
+                continue
+            click.echo(f"{name}: {outcome.state}, {len(outcome.iris)} entities")
+            print_findings(outcome.findings)
+            if outcome.problem:
+                click.echo(f"  {outcome.problem['detail']}")
+    if refused:
+        raise DoesNotConform(f"{refused} of {len(documents)} submissions were refused.")
+
+
+def _read(file: Path, form: str | None) -> tuple[bytes, formats.Format]:
+    if str(file) == "-":
+        return sys.stdin.buffer.read(), formats.by_name(form or "turtle")
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from error
+    return body, formats.by_name(form) if form else formats.of_file(str(file))
+
+
+@click.command()
+@_FILES
+@click.pass_obj
+def load(settings: Settings, files: tuple[Path, ...]) -> None:
+    """Load dumps made by `mlg dump` into a new data folder."""
+    show = output.progress("loading")
+    with Worker(settings, sources={}) as worker:
+        for file in files:
+            show(str(file))
+            try:
+                worker.store.load(file, formats.of_file(str(file)).rdf)
+            except (OSError, SyntaxError) as error:
+                raise MlgError(f"{file} cannot be loaded: {error}") from error
+        entities = worker.rebuild_search()
+        worker.publish()
+    output.end_progress()
+    click.echo(f"{entities} entities loaded.", err=True)
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["search"]))
+@click.pass_obj
+def rebuild(settings: Settings, what: str) -> None:
+    """Build the search index again from the graph. Stop the worker first."""
+    with Worker(settings, sources={}, fresh_index=True) as worker:
+        entities = worker.rebuild_search()
+    click.echo(f"The {what} index holds {entities} entities.", err=True)
+
+
+COMMANDS = (publish, drain, sync, submit, load, rebuild)

@@ -1,0 +1,111 @@
+"""Stage 5: from what a layer now says of an entity to the difference, and its revision.
+
+Only the difference is written. Each changed entity gets a revision in graph ``history`` with the
+statements as triple terms; an entity's first revision says `mlg:creates` and lists none, since
+what came first is what is left when all later revisions are undone (it would cost two thirds of
+the write rate, and tell nothing). What is gone at its source becomes a tombstone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import count
+
+from kg import iris
+from kg.draft import Draft, Graphs
+from kg.iris import graph
+from kg.model import Change, Layer, Proposal
+from kg.terms import Statement, iri_of, literal, moment, node, quoted
+
+HISTORY = graph("history")
+_TOMBSTONE = node(iris.TOMBSTONE)
+_LAYERS: dict[Layer, str] = {
+    "source": node(iris.LAYER_SOURCE),
+    "steward": node(iris.LAYER_STEWARD),
+    "derived": node(iris.LAYER_DERIVED),
+}
+_KEPT_WHEN_GONE = frozenset({*iris.NAMES, iris.IDENTIFIER, iris.RECORDED_BY})
+
+
+def propose(draft: Draft, proposal: Proposal, *, at: datetime) -> None:
+    """Puts the difference between what a layer said of an entity and says now into the draft."""
+    entity, layer = proposal.entity, proposal.layer
+    old = set(draft.held(entity.iri).of(layer))
+    if proposal.replaces is not None:
+        old = _replaced(old, entity.iri, proposal.replaces)
+    new = _tombstone(entity.iri, old, at) if entity.gone else entity.statements
+    new = draft.store.as_stored(new)
+    for statement in old - new:
+        draft.withdraw(entity.iri, layer, statement)
+    for statement in new - old:
+        draft.state(entity.iri, layer, statement)
+
+
+def _replaced(old: set[Statement], iri: str, predicates: frozenset[str]) -> set[Statement]:
+    """The old statements of these predicates, with the parts of the entity that they lead to."""
+    frontier = {s for s in old if s[0] == iri and s[1] in predicates}
+    found = set(frontier)
+    while frontier:
+        parts = {iri_of(value) for _, _, value in frontier}
+        frontier = {s for s in old if s[0] in parts and s[0] != iri} - found
+        found |= frontier
+    return found
+
+
+def _tombstone(iri: str, old: set[Statement], at: datetime) -> frozenset[Statement]:
+    types = {value for subject, link, value in old if link == iris.TYPE and subject == iri}
+    if not types or _TOMBSTONE in types:
+        return frozenset(old)  # nothing was known, or it is gone already
+    kept = {s for s in old if s[0] == iri and s[1] in _KEPT_WHEN_GONE}
+    former = {(iri, iris.FORMER_TYPE, value) for value in types}
+    gone = {(iri, iris.TYPE, _TOMBSTONE), (iri, iris.INVALIDATED_AT, moment(at))}
+    return frozenset(kept | former | gone)
+
+
+def commit(draft: Draft, *, version: int, at: datetime, causes: dict[str, str]) -> Change:
+    """The draft as one change, with a revision for each entity and layer that it touches.
+
+    ``version`` is the version that the change will make; ``causes`` is the event or request
+    behind each entity, by IRI. What has no cause of its own followed from this version.
+    """
+    when = moment(at)
+    touched = {*draft.asserted, *draft.retracted}
+    number = 0
+    for iri, layer in sorted(touched):
+        asserted = draft.asserted.get((iri, layer), set())
+        retracted = draft.retracted.get((iri, layer), set())
+        first_layer = "source" if (iri, "source") in touched else "steward"
+        created = iri in draft.created and (iri, first_layer) in touched
+        creates = created and layer == first_layer
+        if not (asserted or retracted) or (created and not creates):
+            continue  # with what made an entity goes all that was said of it then
+        revision = _revision(version, number)
+        number += 1
+        cause = literal(causes.get(iri, f"version:{version}"))
+        draft.add((revision, iris.CREATES if creates else iris.REVISES, node(iri), HISTORY))
+        draft.add((revision, iris.RECORDED_AT, when, HISTORY))
+        draft.add((revision, iris.CAUSED_BY, cause, HISTORY))
+        draft.add((revision, iris.IN_LAYER, _LAYERS[layer], HISTORY))
+        if creates:
+            continue
+        for statement in asserted:
+            draft.add((revision, iris.ASSERTS, quoted(statement), HISTORY))
+        for statement in retracted:
+            draft.add((revision, iris.RETRACTS, quoted(statement), HISTORY))
+    return draft.change()
+
+
+def _revision(version: int, number: int) -> str:
+    return f"urn:mlgraph:revision:{version}:{number}"
+
+
+def revised(store: Graphs, version: int) -> set[str]:
+    """The entities that one version changed, read from its revisions."""
+    found: set[str] = set()
+    for number in count():
+        about = store.quads(subject=_revision(version, number), graph=HISTORY)
+        entities = {iri_of(q[2]) for q in about if q[1] in (iris.CREATES, iris.REVISES)}
+        if not entities:
+            return found
+        found |= entities
+    raise AssertionError  # count() does not end

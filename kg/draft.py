@@ -1,0 +1,179 @@
+"""The change that a batch makes, while it is being made: what stages read and add to.
+
+A `Draft` keeps the layers apart. The default graph is the merged view: a statement is there while
+any layer states it. Steward and derived statements stand in a graph of their own as well; a source
+statement needs none, except while another layer states the same (graph ``doubled``), so that
+neither layer takes the other's statement away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from kg.facts import Facts, Overlay, described
+from kg.iris import graph
+from kg.model import Change, Layer
+from kg.terms import Quad, Statement
+
+STEWARD, DERIVED, DOUBLED = graph("steward"), graph("derived"), graph("doubled")
+_LAYER_GRAPH = {"steward": STEWARD, "derived": DERIVED}
+
+
+class Graphs(Facts, Protocol):
+    """What a draft reads of the store."""
+
+    def quads(
+        self,
+        *,
+        subject: str | None = None,
+        predicate: str | None = None,
+        value: str | None = None,
+        graph: str,
+    ) -> Iterable[Quad]: ...
+
+    def has(self, quad: Quad) -> bool: ...
+
+    def as_stored(self, statements: Iterable[Statement]) -> frozenset[Statement]: ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Held:
+    """All that the graph states of one entity (and its parts), by layer."""
+
+    merged: set[Statement]
+    steward: set[Statement]
+    derived: set[Statement]
+    doubled: set[Statement]
+
+    def of(self, layer: Layer) -> set[Statement]:
+        if layer == "source":
+            return (self.merged - self.steward - self.derived) | self.doubled
+        return self.steward if layer == "steward" else self.derived
+
+    def states(self, layer: Layer, statement: Statement) -> bool:
+        """``statement in self.of(layer)``, without building the set."""
+        if layer == "steward":
+            return statement in self.steward
+        if layer == "derived":
+            return statement in self.derived
+        elsewhere = statement in self.steward or statement in self.derived
+        return statement in self.doubled or (statement in self.merged and not elsewhere)
+
+
+class Draft:
+    """A change in the making over one state of the store."""
+
+    def __init__(self, store: Graphs) -> None:
+        self.store = store
+        self.facts = Overlay(store)
+        self._held: dict[str, Held] = {}
+        self._added: set[Quad] = set()
+        self._removed: set[Quad] = set()
+        self.asserted: dict[tuple[str, Layer], set[Statement]] = {}
+        self.retracted: dict[tuple[str, Layer], set[Statement]] = {}
+        self.created: set[str] = set()
+
+    def held(self, iri: str) -> Held:
+        """What the graph states of an entity, this draft included."""
+        if iri not in self._held:
+            merged = described(self.facts, iri)
+            held = Held(merged=merged, steward=set(), derived=set(), doubled=set())
+            if merged:
+                for subject in {subject for subject, _, _ in merged}:
+                    for name, found in (
+                        (STEWARD, held.steward),
+                        (DERIVED, held.derived),
+                        (DOUBLED, held.doubled),
+                    ):
+                        found.update(q[:3] for q in self.store.quads(subject=subject, graph=name))
+            else:
+                self.facts.fresh(iri)
+                self.created.add(iri)
+            self._held[iri] = held
+        return self._held[iri]
+
+    def is_derived(self, statement: Statement) -> bool:
+        """Whether the derived layer has a statement, this draft included."""
+        held = self._held.get(statement[0].partition("#")[0])
+        if held is not None:
+            return statement in held.derived
+        return self.store.has((*statement, DERIVED))
+
+    def state(self, iri: str, layer: Layer, statement: Statement) -> None:
+        """Adds a statement about an entity to a layer; a no-op when the layer has it."""
+        held = self.held(iri)
+        if held.states(layer, statement):
+            return
+        stated = statement in held.merged
+        if (
+            stated
+            and statement not in held.doubled
+            and (layer == "source" or held.states("source", statement))
+        ):
+            held.doubled.add(statement)
+            self.add((*statement, DOUBLED))
+        if layer != "source":
+            held.of(layer).add(statement)
+            self.add((*statement, _LAYER_GRAPH[layer]))
+        if not stated:
+            held.merged.add(statement)
+            self.add((*statement, ""))
+            self.facts.add(statement)
+            _record((iri, layer), statement, self.asserted, self.retracted)
+
+    def withdraw(self, iri: str, layer: Layer, statement: Statement) -> None:
+        """Takes a statement out of a layer; it stays in the merged view while another has it."""
+        held = self.held(iri)
+        if not held.states(layer, statement):
+            return
+        if layer != "source":
+            held.of(layer).discard(statement)
+            self.remove((*statement, _LAYER_GRAPH[layer]))
+        others = statement in held.steward or statement in held.derived
+        if statement in held.doubled:
+            if layer == "source" or not others:
+                held.doubled.discard(statement)
+                self.remove((*statement, DOUBLED))
+        elif not others:
+            held.merged.discard(statement)
+            self.remove((*statement, ""))
+            self.facts.remove(statement)
+            _record((iri, layer), statement, self.retracted, self.asserted)
+
+    def add(self, quad: Quad) -> None:
+        """Adds a statement to any graph, outside the layers."""
+        if quad in self._removed:
+            self._removed.discard(quad)
+        else:
+            self._added.add(quad)
+
+    def remove(self, quad: Quad) -> None:
+        if quad in self._added:
+            self._added.discard(quad)
+        else:
+            self._removed.add(quad)
+
+    def changes(self) -> set[Statement]:
+        """The statements that the merged view gains or loses."""
+        found: set[Statement] = set()
+        for record in (self.asserted, self.retracted):
+            found.update(*record.values())
+        return found
+
+    def change(self) -> Change:
+        return Change(added=tuple(self._added), removed=tuple(self._removed))
+
+
+def _record(
+    key: tuple[str, Layer],
+    statement: Statement,
+    here: dict[tuple[str, Layer], set[Statement]],
+    there: dict[tuple[str, Layer], set[Statement]],
+) -> None:
+    undone = there.get(key)
+    if undone and statement in undone:
+        undone.discard(statement)
+    else:
+        here.setdefault(key, set()).add(statement)

@@ -1,0 +1,42 @@
+-- What is still to do for the graph. An entity stands in `work` once, however many events tell of
+-- it; `told` counts them, so that an event arriving while the entity is being hydrated is seen.
+CREATE TABLE IF NOT EXISTS work (
+    source      TEXT NOT NULL,
+    type        TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    event_type  TEXT NOT NULL,
+    event_id    TEXT NOT NULL,
+    told        INTEGER NOT NULL DEFAULT 1,
+    received_at REAL NOT NULL,
+    state       TEXT NOT NULL DEFAULT 'pending',   -- pending | dead
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    next_try    REAL NOT NULL DEFAULT 0,
+    error       TEXT,
+    PRIMARY KEY (source, type, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS work_due ON work (state, next_try, received_at);
+
+-- What people ask to be written, and what became of it. The bytes stay as they were sent.
+CREATE TABLE IF NOT EXISTS request (
+    id          TEXT PRIMARY KEY,
+    kind        TEXT NOT NULL,
+    body        BLOB NOT NULL,
+    format      TEXT NOT NULL,
+    sha256      TEXT NOT NULL,
+    sent_by     TEXT NOT NULL,
+    received_at REAL NOT NULL,
+    state       TEXT NOT NULL DEFAULT 'pending',   -- pending | done | refused
+    outcome     TEXT,
+    decided_at  REAL
+);
+CREATE INDEX IF NOT EXISTS request_due ON request (state, received_at);
+
+-- How each source does, as the worker sees it.
+CREATE TABLE IF NOT EXISTS source (
+    name         TEXT PRIMARY KEY,
+    last_event   REAL,
+    last_success REAL,
+    last_sweep   REAL,
+    last_error   TEXT,
+    failing      INTEGER NOT NULL DEFAULT 0
+);

@@ -1,0 +1,267 @@
+"""The way from an event to the graph. The only file that knows the order of the stages.
+
+One batch: take what is due from the inbox, hydrate it at its sources, normalise, lay it over the
+graph as a draft, enrich and validate the draft, commit it in one atomic update, sync, index, and
+only then strike it off the inbox. A crash at any point leaves the batch in the inbox; done again,
+it finds nothing to change.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from kg import iris
+from kg.commit import commit, propose, revised
+from kg.draft import Draft
+from kg.enrich import Rules, enrich
+from kg.errors import MlgError
+from kg.events import Inbox, Work
+from kg.facts import Facts
+from kg.hydrate import hydrate
+from kg.iris import EntityRef, Minter, graph
+from kg.model import Entity, Event, Finding, Proposal
+from kg.normalise import Contexts, Normalised, normalise
+from kg.search.entries import dependents, entries
+from kg.search.index import SearchIndex
+from kg.sources import Source
+from kg.store import GraphStore
+from kg.submission import Submission, decode
+from kg.terms import Quad, Statement, iri_of
+from kg.validate import Validator, findings_quads, report_quads
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What the pipeline did, for people and for `mlg drain`."""
+
+    hydrated: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    gone: int = 0
+    waiting: int = 0
+    dead: int = 0
+    accepted: int = 0
+    refused: int = 0
+    statements: int = 0
+
+    def __iadd__(self, other: Counts) -> Self:
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How long an entity waits for a source that is down: doubling, with jitter, up to a limit."""
+
+    first_seconds: float
+    longest_seconds: float
+    jitter: Callable[[], float] = random.random
+
+    def after(self, attempts: int) -> float:
+        wait = min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempts, 30))
+        return wait * (0.5 + self.jitter() / 2)
+
+
+@dataclass(slots=True, kw_only=True)
+class Pipeline:
+    """The stages, wired. One instance, one thread: the worker's."""
+
+    store: GraphStore
+    inbox: Inbox
+    index: SearchIndex
+    sources: Mapping[str, Source]
+    contexts: Mapping[str, Contexts]
+    rules: Rules
+    validator: Validator
+    minter: Minter
+    labels: Mapping[str, str]
+    executor: Executor
+    retry: Retry
+    now: Callable[[], datetime]
+    _typed: set[EntityRef] = field(default_factory=set)
+
+    def run_once(self, limit: int) -> Counts | None:
+        """One batch: every request that waits, then up to ``limit`` entities; None when idle."""
+        requests = self.inbox.requests(20)
+        works = self.inbox.take(limit)
+        if not requests and not works:
+            return None
+        counts = Counts()
+        for request in requests:
+            counts += self._submission(decode(request, self.minter))
+        if works:
+            counts += self._events(works)
+        return counts
+
+    # --- events -------------------------------------------------------------------------------
+
+    def _events(self, works: list[Work]) -> Counts:
+        by_ref = {work.ref: work for work in works}
+        hydrated = hydrate(by_ref, sources=self.sources, executor=self.executor)
+        parts = [
+            normalise(
+                (s for s in hydrated.snapshots.values() if s.ref.source == name), contexts=contexts
+            )
+            for name, contexts in self.contexts.items()
+        ]
+        causes = {self.minter.mint(work.ref): work.event_id for work in works}
+        entities = [entity for part in parts for entity in part.entities]
+        draft = Draft(self.store)
+        at = self.now()
+        for entity in entities:
+            cause = causes.get(entity.iri, "")
+            propose(draft, Proposal(entity=entity, layer="source", cause=cause), at=at)
+        enrich(draft, self.rules)
+        self._commit(draft, at=at, causes=causes)
+        self._ask_for_references(entities)
+        counts = self._settle(by_ref, hydrated.unavailable, hydrated.unusable, parts)
+        changes = {iri for record in (draft.asserted, draft.retracted) for iri, _ in record}
+        counts.changed = sum(entity.iri in changes for entity in entities)
+        counts.unchanged = len(entities) - counts.changed
+        counts.gone = sum(entity.gone for entity in entities)
+        counts.statements = len(draft.changes())
+        return counts
+
+    def _settle(
+        self,
+        by_ref: Mapping[EntityRef, Work],
+        unavailable: Mapping[EntityRef, MlgError],
+        unusable: Mapping[EntityRef, MlgError],
+        parts: Iterable[Normalised],
+    ) -> Counts:
+        """Strikes off what is committed, puts off what waits, buries what cannot be used."""
+        dead = dict(unusable)
+        for part in parts:
+            dead |= part.unusable
+        done = [w for ref, w in by_ref.items() if ref not in unavailable and ref not in dead]
+        self.inbox.done(done)
+        for ref, error in unavailable.items():
+            after = self.retry.after(by_ref[ref].attempts)
+            self.inbox.retry(by_ref[ref], after=after, error=str(error))
+        for ref, error in dead.items():
+            self.inbox.bury(by_ref[ref], error=str(error))
+        return Counts(hydrated=len(done), waiting=len(unavailable), dead=len(dead))
+
+    def _ask_for_references(self, entities: Iterable[Entity]) -> None:
+        """Puts an event on the bus for each entity that is referred to and not known yet."""
+        wanted: dict[EntityRef, Event] = {}
+        for entity in entities:
+            self._typed.add(entity.ref)
+            for _, _, value in entity.statements:
+                if self.minter.is_entity(iri := iri_of(value)):
+                    ref = self._unknown(iri)
+                    if ref is not None and ref not in wanted:
+                        kind = ref.type.replace("-", "_") + ".referenced"
+                        id = f"reference:{ref}"
+                        wanted[ref] = Event(ref=ref, event_type=kind, event_id=id)
+        if wanted:
+            self.inbox.publish(wanted.values())
+
+    def _unknown(self, iri: str) -> EntityRef | None:
+        """The entity's name if a source can tell of it and the graph does not know it yet."""
+        try:
+            ref = self.minter.parse(iri)
+        except MlgError:
+            return None
+        source = self.sources.get(ref.source)
+        if ref in self._typed or source is None or (source.types and ref.type not in source.types):
+            return None
+        self._typed.add(ref)  # asked for once in the life of this process
+        return ref if next(iter(self.store.objects(iri, iris.TYPE)), None) is None else None
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def _submission(self, submission: Submission) -> Counts:
+        """Commits what a person submitted, or refuses it with the violations that it would make."""
+        at = self.now()
+        if submission.problem is not None:
+            self.inbox.decide(submission.id, "refused", submission.outcome())
+            return Counts(refused=1)
+        draft = Draft(self.store)
+        for entity in submission.entities:
+            replaces = frozenset(predicate for _, predicate, _ in entity.statements)
+            proposal = Proposal(
+                entity=entity, layer="steward", cause=submission.id, replaces=replaces
+            )
+            propose(draft, proposal, at=at)
+        enrich(draft, self.rules)
+        described = {entity.iri for entity in submission.entities}
+        after = self.validator.findings(draft.facts, described)
+        new = [f for iri in described for f in after[iri] if f not in self._standing(iri)]
+        if any(finding.severity == "violation" for finding in new):
+            refusal = Draft(self.store)
+            node = f"urn:mlgraph:submission:{submission.id}"
+            for quad in report_quads(node, new, at=at, graph=graph("quarantine")):
+                refusal.add(quad)
+            self._write(refusal, at=at, causes={})
+            self.inbox.decide(submission.id, "refused", submission.outcome(new))
+            return Counts(refused=1)
+        causes = dict.fromkeys(described, submission.id)
+        self._commit(draft, at=at, causes=causes)
+        self._ask_for_references(submission.entities)
+        self.store.publish()  # a write is acknowledged when it is synced and visible
+        findings = [finding for iri in sorted(described) for finding in after[iri]]
+        self.inbox.decide(submission.id, "done", submission.outcome(findings))
+        return Counts(accepted=1, statements=len(draft.changes()))
+
+    def _standing(self, iri: str) -> list[Finding]:
+        """The findings that an entity has already: old debt does not refuse new work."""
+        return self.validator.stored(self.store, iri)
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def record(self, proposals: Iterable[Proposal]) -> None:
+        """Commits what this installation says of itself, outside any source."""
+        draft, at = Draft(self.store), self.now()
+        causes = {}
+        for proposal in proposals:
+            propose(draft, proposal, at=at)
+            causes[proposal.entity.iri] = proposal.cause
+        enrich(draft, self.rules)
+        self._commit(draft, at=at, causes=causes)
+
+    def catch_up(self) -> None:
+        """Indexes what was committed after the index was last saved, before a crash."""
+        for version in range(self.index.version + 1, self.store.version + 1):
+            iris_changed = revised(self.store, version)
+            self._index(self.store, iris_changed, renamed=iris_changed)
+
+    def _commit(self, draft: Draft, *, at: datetime, causes: Mapping[str, str]) -> None:
+        changes = draft.changes()
+        if not changes:
+            return
+        self._revalidate(draft, changes, at)
+        self._write(draft, at=at, causes=causes)
+        named = {subject for subject, predicate, _ in changes if predicate in iris.NAMES}
+        changed = {subject.partition("#")[0] for subject, _, _ in changes}
+        self._index(draft.facts, changed, renamed=named)
+
+    def _revalidate(self, draft: Draft, changes: set[Statement], at: datetime) -> None:
+        """Puts the difference in findings into the draft, for all that the changes can affect."""
+        focus = self.validator.affected(draft.facts.either(), changes)
+        for iri, findings in self.validator.findings(draft.facts, focus).items():
+            fresh = iri in draft.created
+            old = set[Quad]() if fresh else self.validator.stored_quads(self.store, iri)
+            new = findings_quads(iri, findings, at=at, stored=old)
+            for quad in old - new:
+                draft.remove(quad)
+            for quad in new - old:
+                draft.add(quad)
+
+    def _write(self, draft: Draft, *, at: datetime, causes: Mapping[str, str]) -> None:
+        change = commit(draft, version=self.store.version + 1, at=at, causes=dict(causes))
+        if change:
+            self.store.apply(change)
+            self.store.sync()
+
+    def _index(self, facts: Facts, changed: set[str], *, renamed: set[str]) -> None:
+        stale = changed | dependents(facts, renamed, minter=self.minter)
+        stale = {iri for iri in stale if self.minter.is_entity(iri)}
+        found = list(entries(facts, stale, minter=self.minter, labels=self.labels))
+        self.index.update(found, removed=stale - {entry.iri for entry in found})

@@ -1,0 +1,252 @@
+"""The composition root of the read side, and of requests: what the server and commands use.
+
+`Service` opens an installation's data folder, reads published checkpoints, and hands everything
+that changes the graph to the inbox. It never writes the graph: the worker does (`kg.worker`).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Self
+from uuid import uuid4
+
+from kg import iris
+from kg.answer import Answerer
+from kg.config import Settings
+from kg.entity import Portrayer
+from kg.errors import Gone, MlgError, NotFound, StoreUnavailable, UnknownSource
+from kg.events import Inbox
+from kg.facts import described
+from kg.formats import Format, serialise
+from kg.iris import EntityRef, Minter
+from kg.model import Event, Finding, Report
+from kg.search.searcher import Searcher
+from kg.sources import Notifies, Source, connect
+from kg.store import Checkpoint, newest, open_checkpoint, writer_is_running
+from kg.terms import node, triple
+from kg.validate import engine as shacl_engine
+from kg.validate import load_shapes, read_findings
+from kg.views import EntityView, FacetCount, Hit, Outcome, SearchPage, SourceStatus, Status
+from kg.vocabulary import ExampleQuery, Vocabulary
+
+WAIT_STEP = 0.01
+
+
+class Service:
+    """Everything that may be asked of an installation. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings, *, now: Callable[[], datetime] | None = None) -> None:
+        self.settings = settings
+        self.minter: Minter = settings.minter
+        self._checkpoints = settings.data_dir / "checkpoints"
+        self._opening = threading.Lock()
+        self._current: Checkpoint | None = None
+        self._sources: dict[str, Source] = {}
+        with ExitStack() as stack:
+            file = settings.data_dir / "inbox.sqlite"
+            self.inbox = stack.enter_context(Inbox(file, now=now or settings.clock))
+            self.answers = stack.enter_context(
+                Answerer(settings, snapshot=lambda: self.checkpoint().path)
+            )
+            self._stack = stack.pop_all()
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary()
+
+    @cached_property
+    def _searcher(self) -> Searcher:
+        folder = self.settings.data_dir / "search"
+        return Searcher(folder, minter=self.minter, labels=self.vocabulary.labels)
+
+    def source(self, name: str) -> Source:
+        """A configured source, connected once. Raises `UnknownSource`, or why it is unusable."""
+        if name not in self.settings.sources:
+            known = ", ".join(sorted(self.settings.sources)) or "none"
+            raise UnknownSource(f"No source {name!r} is configured; known: {known}.", source=name)
+        if name not in self._sources:
+            self._sources[name] = connect(self.settings.sources[name])
+        return self._sources[name]
+
+    def checkpoint(self) -> Checkpoint:
+        """The newest checkpoint, open; who uses it keeps it from being pruned."""
+        path = newest(self._checkpoints)
+        current = self._current
+        if current is None or current.path != path:
+            with self._opening:
+                current = self._current
+                if current is None or current.path != newest(self._checkpoints):
+                    current = self._current = open_checkpoint(self._checkpoints)
+        return current
+
+    # --- requests: durable when they return ---------------------------------------------------
+
+    def publish(self, events: Iterable[Event]) -> int:
+        """Puts thin events on the bus; they are on disk when this returns. Answers how many."""
+        events = list(events)
+        for name in {event.ref.source for event in events}:
+            self.source(name)
+        return self.inbox.publish(events)
+
+    def notices(self, source: str, headers: Mapping[str, str], body: bytes) -> int:
+        """Takes a source's own notice (its webhook). Raises `UnknownSource`, `NotAuthentic`, …"""
+        connected = self.source(source)
+        if not isinstance(connected, Notifies):
+            raise NotFound(f"Source {source!r} sends no notices; send events to /events.")
+        return self.inbox.publish(connected.notices(headers, body))
+
+    def submit(self, data: bytes, form: Format, *, by: str = "anonymous") -> Outcome:
+        """Submits metadata; waits for its outcome up to ``server.wait_seconds``.
+
+        What does not parse is refused at once, in a process with limits, and leaves no trace.
+        """
+        self.answers.parse(data, format=form.name, base=self.minter.prefix)
+        id = str(uuid4())
+        self.inbox.ask(id=id, kind="submission", body=data, format=form.name, by=by)
+        deadline = time.monotonic() + self.settings.number("server.wait_seconds")
+        while (outcome := self.outcome(id)).state == "pending" and time.monotonic() < deadline:
+            time.sleep(WAIT_STEP)
+        return outcome
+
+    def outcome(self, request_id: str) -> Outcome:
+        """What became of an earlier submission; `NotFound` for an unknown id."""
+        request = self.inbox.request(request_id)
+        decided = request.outcome or {}
+        return Outcome(
+            id=request.id,
+            state=request.state,
+            iris=tuple(decided.get("iris", ())),
+            findings=tuple(Finding(**finding) for finding in decided.get("findings", ())),
+            problem=decided.get("problem"),
+        )
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def entity(self, ref: EntityRef) -> EntityView:
+        """An entity's view; `NotFound` if nothing is known of it. A gone one has state ``gone``."""
+        checkpoint = self.checkpoint()
+        portrayer = Portrayer(checkpoint=checkpoint, vocabulary=self.vocabulary, minter=self.minter)
+        return portrayer.view(ref, findings=read_findings(checkpoint, self.minter.mint(ref)))
+
+    def describe(self, ref: EntityRef, form: Format) -> bytes:
+        """What the graph states about an entity, as RDF. `NotFound`, `Gone`."""
+        iri = self.minter.mint(ref)
+        statements = described(self.checkpoint(), iri)
+        if not statements:
+            raise NotFound(f"<{iri}> is not in the graph; search for its name instead.", iri=iri)
+        if (iri, iris.TYPE, node(iris.TOMBSTONE)) in statements:
+            raise Gone(f"<{iri}> is gone at its source; its page has what was last known.", iri=iri)
+        return serialise(map(triple, sorted(statements)), form, prefixes=iris.PREFIXES)
+
+    def search(
+        self, text: str, *, filters: Mapping[str, list[str]], offset: int = 0, limit: int = 25
+    ) -> SearchPage:
+        """A page of entities that the text finds; an empty text finds all."""
+        return self._searcher.search(text, filters=filters, offset=offset, limit=limit)
+
+    def suggest(self, text: str) -> tuple[Hit, ...]:
+        """The best few entities while a person types."""
+        return self._searcher.suggest(text)
+
+    def validate(self, data: bytes, form: Format, *, engine: str = "shacl") -> Report:
+        """Validates a document against the core shapes, in a process with limits. Stores nothing."""
+        return self.answers.validate(data, format=form.name, base=self.minter.prefix, engine=engine)
+
+    def validate_graph(self, *, engine: str = "shacl") -> Report:
+        """Validates all that is true now against the core shapes."""
+        checkpoint = self.checkpoint()
+        judge = shacl_engine(engine, load_shapes(vocabulary=self.vocabulary))
+        return judge.validate(checkpoint.statements(), at=self.settings.clock())
+
+    def types(self) -> tuple[FacetCount, ...]:
+        """The entity types that are there, with their plural labels and how many of each."""
+        page = self.search("", filters={}, limit=1)
+        return tuple(
+            FacetCount(
+                value=facet.value,
+                label=self.vocabulary.plural(iris.class_of_type(facet.value)),
+                count=facet.count,
+            )
+            for facet in page.facets.get("type", ())
+        )
+
+    def example_queries(self) -> tuple[ExampleQuery, ...]:
+        """The example queries of the ontology, ready to run."""
+        return self.vocabulary.queries
+
+    def sources(self) -> list[SourceStatus]:
+        """How each configured source does."""
+        try:
+            counts = self.search("", filters={}, limit=1).facets.get("source", ())
+        except StoreUnavailable:  # nothing is published yet
+            counts = ()
+        held = {facet.value: facet.count for facet in counts}
+        names = sorted(self.settings.sources)
+        return [self._status_of(name, entities=held.get(name, 0)) for name in names]
+
+    def status(self) -> Status:
+        """How the installation does; never raises for what it would report."""
+        worker, message = self._worker()
+        try:
+            checkpoint = self.checkpoint()
+            version, triples = checkpoint.version, len(checkpoint)
+            entities = self.search("", filters={}, limit=1).total
+        except StoreUnavailable as error:
+            version, triples, entities, message = 0, 0, 0, message or str(error)
+        return Status(
+            ready=worker == "running" and version > 0,
+            worker=worker,
+            version=version,
+            triples=triples,
+            entities=entities,
+            pending=self.inbox.pending(),
+            dead=len(self.inbox.dead()),
+            message=message,
+        )
+
+    def _worker(self) -> tuple[Any, str | None]:
+        if not writer_is_running(self.settings.data_dir):
+            return "stopped", "No worker runs; start one with `mlg serve` or `mlg worker`."
+        try:
+            said = json.loads((self.settings.data_dir / "worker.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return "running", None
+        return ("write-dead" if said["state"] == "write-dead" else "running"), said["message"]
+
+    def _status_of(self, name: str, *, entities: int) -> SourceStatus:
+        row = self.inbox.source(name)
+        state: Any = "down" if row.failing else "waiting" if row.retrying else "ok"
+        error = row.last_error
+        try:
+            self.source(name)
+        except MlgError as unusable:
+            state, error = "unusable", str(unusable)
+        return SourceStatus(
+            name=name,
+            kind=self.settings.sources[name].kind,
+            state=state,
+            pending=row.pending,
+            retrying=row.retrying,
+            dead=row.dead,
+            entities=entities,
+            last_event=row.last_event,
+            last_success=row.last_success,
+            last_sweep=row.last_sweep,
+            last_error=error,
+        )
+
+    def close(self) -> None:
+        self._stack.close()
+        self._current = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

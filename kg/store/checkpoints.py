@@ -1,0 +1,200 @@
+"""Checkpoints: read-only copies of the store, made of hard links, named by the graph's version.
+
+``checkpoints/000000000042/`` holds a checkpoint and ``000000000042.lock`` is held, shared, by each
+process that reads it, so that the writer removes only what nobody holds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyoxigraph as ox
+
+from kg import iris
+from kg.errors import StoreUnavailable
+from kg.terms import Quad, Statement, str_of, term, text_of, value_of
+
+KEPT = 2
+"""Checkpoints that stay even when nobody reads them: the newest, and one for who is just opening."""
+
+
+META = iris.graph("meta")
+STATEMENT_COUNT = iris.term("mlg:statementCount")
+VERSION = "urn:mlgraph:version:"
+
+
+def markers(store: ox.Store) -> Iterator[tuple[int, int]]:
+    """The versions that an open store knows of, each with its number of statements."""
+    for subject, _, count in statements(store, None, STATEMENT_COUNT, None, META):
+        yield int(subject.removeprefix(VERSION)), int(text_of(count))
+
+
+def newest(folder: Path) -> Path | None:
+    """The newest checkpoint in the folder, or None before the first."""
+    versions = [name for name in _names(folder) if name.isdigit()]
+    return folder / max(versions) if versions else None
+
+
+def publish(folder: Path, version: int, backup: Callable[[str], None]) -> Path:
+    """Makes a checkpoint of this version by ``backup``; readers see it whole or not at all."""
+    target = folder / f"{version:012d}"
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        building = folder / f"building-{version:012d}"
+        shutil.rmtree(building, ignore_errors=True)
+        backup(str(building))
+        building.rename(target)
+    return target
+
+
+def prune(folder: Path) -> None:
+    """Removes checkpoints that are old and that no process holds."""
+    names = sorted(name for name in _names(folder) if name.isdigit())
+    for name in names[:-KEPT]:
+        lock = folder / f"{name}.lock"
+        with lock.open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            shutil.rmtree(folder / name, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
+
+def clear(folder: Path) -> None:
+    """Removes what a killed writer left unfinished."""
+    for name in _names(folder):
+        if name.startswith("building-"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+class Checkpoint:
+    """One open checkpoint. As `Facts` it reads the default graph. Closing lets the writer prune it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.version = int(path.name)
+        self._lock = (path.parent / f"{path.name}.lock").open("w")
+        # Readers in other threads may use it after a newer one took its place: the last closes it.
+        weakref.finalize(self, self._lock.close)
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        try:
+            self.store = ox.Store.read_only(str(path))
+        except OSError as error:
+            self._lock.close()
+            raise StoreUnavailable(f"Checkpoint {path} cannot be opened: {error}") from error
+
+    def __len__(self) -> int:
+        """Statements in the default graph."""
+        return max(markers(self.store), default=(0, 0))[1]
+
+    def statements(self) -> Iterator[Statement]:
+        """The whole default graph."""
+        return statements(self.store, None, None, None)
+
+    def about(self, subject: str) -> Iterator[Statement]:
+        return statements(self.store, subject, None, None)
+
+    def objects(self, subject: str, predicate: str) -> Iterator[str]:
+        return (value for _, _, value in statements(self.store, subject, predicate, None))
+
+    def subjects(self, predicate: str | None, value: str) -> Iterator[str]:
+        return (subject for subject, _, _ in statements(self.store, None, predicate, value))
+
+    def pointing(self, iri: str) -> Iterator[Statement]:
+        """The statements whose value is this IRI."""
+        return statements(self.store, None, None, f"<{iri}>")
+
+    def holds(self, statement: Statement) -> bool:
+        return has(self.store, (*statement, ""))
+
+    def quads(
+        self,
+        *,
+        subject: str | None = None,
+        predicate: str | None = None,
+        value: str | None = None,
+        graph: str,
+    ) -> Iterator[Quad]:
+        for found in statements(self.store, subject, predicate, value, graph):
+            yield (*found, graph)
+
+    def close(self) -> None:
+        del self.store
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def statements(
+    store: ox.Store,
+    subject: str | None,
+    predicate: str | None,
+    value: str | None,
+    graph: str = "",
+) -> Iterator[Statement]:
+    """The statements of one graph of an open store that match a pattern."""
+    found = store.quads_for_pattern(
+        ox.NamedNode(subject) if subject else None,
+        ox.NamedNode(predicate) if predicate else None,
+        term(value) if value else None,
+        ox.NamedNode(graph) if graph else _DEFAULT,
+    )
+    for quad in found:
+        yield str_of(quad.subject), quad.predicate.value, value_of(quad.object)
+
+
+def has(store: ox.Store, quad: Quad) -> bool:
+    subject, predicate, value, graph = quad
+    name = ox.NamedNode(graph) if graph else _DEFAULT
+    return ox.Quad(ox.NamedNode(subject), ox.NamedNode(predicate), term(value), name) in store
+
+
+_DEFAULT = ox.DefaultGraph()
+
+
+def open_checkpoint(folder: Path) -> Checkpoint:
+    """The newest checkpoint, open. Raises `StoreUnavailable` before the first is published."""
+    for _ in range(10):  # the one we picked may be pruned before we hold it
+        path = newest(folder)
+        if path is None:
+            raise StoreUnavailable(
+                f"No graph has been published in {folder.parent} yet; start one with `mlg serve`."
+            )
+        try:
+            return Checkpoint(path)
+        except StoreUnavailable:
+            if newest(folder) == path:
+                raise
+    raise StoreUnavailable(f"The checkpoints in {folder} change faster than they can be opened.")
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[Checkpoint]:
+    """The newest checkpoint for the length of a block."""
+    with open_checkpoint(folder) as checkpoint:
+        yield checkpoint

@@ -1,0 +1,274 @@
+"""The embedded store: Oxigraph on disk, owned by one process.
+
+Commits are atomic but not synced by the engine, so `sync` is a step of its own, once per batch
+and before anything is acknowledged. A write that fails leaves the engine unable to write until it
+is opened again; that state is kept, said, and ends with `reopen`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import pyoxigraph as ox
+
+from kg import iris
+from kg.errors import BadSetting, StoreUnavailable
+from kg.model import Change
+from kg.store import checkpoints
+from kg.store.literals import as_stored
+from kg.terms import Quad, Statement, line, ntriples, quoted, unquoted
+
+_NQUADS = ox.RdfFormat.N_QUADS
+_STALE = 100
+"""Markers of past versions that may lie about before a commit clears them."""
+_LOCK = "writer.lock"
+_BULK = 5_000
+"""Added statements from which a change is written as sorted files, at three times the speed.
+
+The engine writes so only additions in one atomic step. What the change removes is noted in that
+step, in a graph of promises, and removed in the next, or at the next opening.
+"""
+_PROMISES = iris.graph("promises")
+_DEFAULT_NAME = "urn:mlgraph:default"
+
+
+def sync_logs(folder: Path) -> None:
+    """Syncs the engine's write-ahead logs: 0.4 ms, against 20 ms for a flush."""
+    for log in folder.glob("*.log"):
+        handle = os.open(log, os.O_RDONLY)
+        try:
+            os.fdatasync(handle)
+        finally:
+            os.close(handle)
+
+
+class EmbeddedStore:
+    """A store in ``data_dir/store``. ``syncing`` is how logs are synced; tests count its calls."""
+
+    def __init__(
+        self, data_dir: Path, *, base: str, syncing: Callable[[Path], None] = sync_logs
+    ) -> None:
+        self._folder = data_dir / "store"
+        self._checkpoints = data_dir / "checkpoints"
+        self._syncing = syncing
+        self.failure: str | None = None
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(data_dir)
+        try:
+            _hold_base(data_dir / "installation.json", base)
+            for orphan in self._folder.glob("bulk-*.sst"):  # left by a killed bulk write
+                orphan.unlink()
+            checkpoints.clear(self._checkpoints)
+            self._open()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _open(self) -> None:
+        try:
+            self._store = ox.Store(str(self._folder))
+        except OSError as error:
+            raise StoreUnavailable(
+                f"The store in {self._folder} cannot be opened: {error}"
+            ) from error
+        promised = list(self.quads(graph=_PROMISES))
+        self._redeem([_promised(quad) for quad in promised], promised)
+        marks = sorted(checkpoints.markers(self._store))
+        self._version, self._statements = marks[-1] if marks else (0, 0)
+        self._marked = [_marker(*mark) for mark in marks]
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    def __len__(self) -> int:
+        """Statements in the default graph, counted by commits."""
+        return self._statements
+
+    def statements(self) -> Iterator[Statement]:
+        """The whole default graph."""
+        return checkpoints.statements(self._store, None, None, None)
+
+    def about(self, subject: str) -> Iterator[Statement]:
+        return checkpoints.statements(self._store, subject, None, None)
+
+    def objects(self, subject: str, predicate: str) -> Iterator[str]:
+        return (
+            value for _, _, value in checkpoints.statements(self._store, subject, predicate, None)
+        )
+
+    def subjects(self, predicate: str | None, value: str) -> Iterator[str]:
+        return (
+            subject for subject, _, _ in checkpoints.statements(self._store, None, predicate, value)
+        )
+
+    def holds(self, statement: Statement) -> bool:
+        return checkpoints.has(self._store, (*statement, ""))
+
+    def quads(
+        self,
+        *,
+        subject: str | None = None,
+        predicate: str | None = None,
+        value: str | None = None,
+        graph: str,
+    ) -> Iterator[Quad]:
+        for found in checkpoints.statements(self._store, subject, predicate, value, graph):
+            yield (*found, graph)
+
+    def has(self, quad: Quad) -> bool:
+        return checkpoints.has(self._store, quad)
+
+    def as_stored(self, statements: Iterable[Statement]) -> frozenset[Statement]:
+        return frozenset(
+            said if said[2][-1] == '"' or said[2][0] != '"' else (*said[:2], as_stored(said[2]))
+            for said in statements
+        )
+
+    def apply(self, change: Change) -> int:
+        if self.failure:
+            raise StoreUnavailable(self.failure)
+        version = self._version + 1
+        statements = self._statements + _default(change.added) - _default(change.removed)
+        marker = _marker(version, statements)
+        removed = (*change.removed, *(self._marked if len(self._marked) >= _STALE else ()))
+        try:
+            if len(change.added) >= _BULK:
+                promised = [_promise(quad) for quad in removed]
+                self._store.bulk_load(_nquads((*change.added, marker, *promised)), _NQUADS)
+                self._redeem(removed, promised)
+            elif removed:
+                self._store.update(_update((*removed, *self._marked), (*change.added, marker)))
+            else:
+                self._store.load(_nquads((*change.added, marker)), _NQUADS)
+        except (OSError, RuntimeError) as error:
+            self.failure = (
+                f"The store cannot write ({error}); free some space, it is tried again by itself."
+            )
+            raise StoreUnavailable(self.failure) from error
+        self._version, self._statements = version, statements
+        self._marked = [marker] if removed else [*self._marked, marker]
+        return version
+
+    def _redeem(self, removed: Iterable[Quad], promised: Iterable[Quad]) -> None:
+        """Removes what a bulk write promised to remove; opening does it after a crash."""
+        if quads := (*removed, *promised):
+            self._store.update(f"DELETE DATA {{ {_data(quads)} }}")
+
+    def load(self, file: Path, form: ox.RdfFormat) -> None:
+        """Reads a dump, all graphs, into this store, which must be empty; synced when it returns."""
+        if self._version or next(self.statements(), None) is not None:
+            raise StoreUnavailable("A dump is loaded into an empty store; give a new data folder.")
+        self._store.bulk_load(path=str(file), format=form)
+        self._open_again()
+
+    def sync(self) -> None:
+        try:
+            self._syncing(self._folder)
+        except OSError as error:
+            self.failure = f"The store cannot be synced ({error}); it is tried again by itself."
+            raise StoreUnavailable(self.failure) from error
+
+    def publish(self) -> Path:
+        try:
+            path = checkpoints.publish(self._checkpoints, self._version, self._store.backup)
+        except OSError as error:
+            raise StoreUnavailable(f"No checkpoint can be made: {error}.") from error
+        checkpoints.prune(self._checkpoints)
+        return path
+
+    def reopen(self) -> None:
+        """Opens the store again after a failed write: the only way out of that state."""
+        self._open_again()
+        self.failure = None
+
+    def _open_again(self) -> None:
+        del self._store
+        self._open()
+
+    def close(self) -> None:
+        if hasattr(self, "_store"):
+            del self._store
+        self._lock.close()
+
+
+def writer_is_running(data_dir: Path) -> bool:
+    """Whether some process has the store of this folder open for writing."""
+    try:
+        with (data_dir / _LOCK).open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _lock(data_dir: Path) -> IO[str]:
+    handle = (data_dir / _LOCK).open("w")
+    for _ in range(10):  # somebody may just be asking whether a writer is running
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError:
+            time.sleep(0.05)
+    handle.close()
+    raise StoreUnavailable(
+        f"Another process writes in {data_dir}; stop it, or send it your request instead."
+    )
+
+
+def _hold_base(file: Path, base: str) -> None:
+    """Writes the base into a new installation, and refuses another one ever after."""
+    if not file.exists():
+        file.write_text(json.dumps({"base": base}) + "\n", "utf-8")
+        return
+    held = json.loads(file.read_text("utf-8"))["base"]
+    if held != base:
+        raise BadSetting(
+            f"This data folder was made with base = {held!r}, not {base!r}. Use that base, or dump "
+            "the graph, replace the base in the dump, and load it into a new folder."
+        )
+
+
+def _default(quads: Iterable[Quad]) -> int:
+    return sum(not graph for _, _, _, graph in quads)
+
+
+def _marker(version: int, statements: int) -> Quad:
+    """What a commit leaves about itself: its version and how many statements there are then."""
+    count = f'"{statements}"^^<{iris.term("xsd:integer")}>'
+    return f"{checkpoints.VERSION}{version}", checkpoints.STATEMENT_COUNT, count, checkpoints.META
+
+
+def _promise(quad: Quad) -> Quad:
+    """The note, in the same atomic write as a change's additions, of what it is yet to remove."""
+    return quad[3] or _DEFAULT_NAME, iris.RETRACTS, quoted(quad[:3]), _PROMISES
+
+
+def _promised(promise: Quad) -> Quad:
+    name = "" if promise[0] == _DEFAULT_NAME else promise[0]
+    return (*unquoted(promise[2]), name)
+
+
+def _nquads(quads: Iterable[Quad]) -> bytes:
+    return "\n".join([line(quad) for quad in quads]).encode()
+
+
+def _update(removed: Iterable[Quad], added: Iterable[Quad]) -> str:
+    """A SPARQL update of ground data; values are N-Triples, which SPARQL reads alike."""
+    return f"DELETE DATA {{ {_data(removed)} }} ;\nINSERT DATA {{ {_data(added)} }}"
+
+
+def _data(quads: Iterable[Quad]) -> str:
+    lines = []
+    for subject, predicate, value, graph in quads:
+        plain = ntriples([(subject, predicate, value)])
+        lines.append(f"GRAPH <{graph}> {{ {plain} }}" if graph else plain)
+    return "\n".join(lines)

@@ -1,0 +1,36 @@
+"""Literals as the store keeps them.
+
+The engine rewrites what it stores (``1.50`` becomes ``1.5``, `xsd:int` becomes `xsd:integer`), so a
+difference is only a difference once both sides are written its way.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import pyoxigraph as ox
+
+from kg import iris
+from kg.terms import datatype_of, term, text_of
+
+_ANY = re.compile(r".*", re.DOTALL)
+_KEPT_AS_GIVEN = {
+    iris.term("xsd:anyURI"): _ANY,
+    iris.term("xsd:boolean"): re.compile(r"true|false"),
+    iris.term("xsd:integer"): re.compile(r"0|-?[1-9][0-9]{0,15}"),
+    iris.DATE_TIME: re.compile(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d*[1-9])?Z"),
+}
+_NODE = ox.NamedNode("urn:mlgraph:literal")
+
+
+@lru_cache(maxsize=100_000)
+def as_stored(value: str) -> str:
+    """A literal, given in N-Triples, as it comes back from the store."""
+    kept = _KEPT_AS_GIVEN.get(datatype_of(value) or "")
+    if kept is not None and kept.fullmatch(text_of(value)):
+        return value
+    asked = ox.Store()  # the engine alone knows how it rewrites a literal
+    asked.add(ox.Quad(_NODE, _NODE, term(value)))
+    (answer,) = (quad.object for quad in asked)
+    return str(answer)

@@ -1,0 +1,137 @@
+"""What people submit: RDF about entities of this graph, and what becomes of it.
+
+A submission states, property by property, what a steward says of an entity: for each entity and
+property that it names, the steward's earlier values are replaced. Facts of sources stay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pyoxigraph import BlankNode, DefaultGraph, NamedNode, Triple
+
+from kg import formats
+from kg.errors import BadIri, BadRdf, MlgError
+from kg.events import Request
+from kg.iris import Minter
+from kg.model import Entity, Finding
+from kg.terms import Statement, statement
+from kg.views import as_json
+
+MAX_ENTITIES = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A request, read: the entities that it describes, or the problem that it has."""
+
+    id: str
+    sha256: str
+    entities: tuple[Entity, ...] = ()
+    problem: MlgError | None = None
+
+    def outcome(self, findings: Iterable[Finding] = ()) -> dict[str, Any]:
+        """The decision as the inbox keeps it."""
+        found: dict[str, Any] = {
+            "iris": [entity.iri for entity in self.entities],
+            "findings": as_json(tuple(findings)),
+        }
+        if self.problem is not None:
+            found["problem"] = {
+                "code": self.problem.code,
+                "detail": str(self.problem),
+                **self.problem.details,
+            }
+        return found
+
+
+def decode(request: Request, minter: Minter) -> Submission:
+    """Reads a request from the inbox; what is wrong with it becomes its ``problem``."""
+    sha256 = hashlib.sha256(request.body).hexdigest()
+    try:
+        found = read(request.body, formats.by_name(request.format), minter=minter)
+    except MlgError as error:
+        return Submission(id=request.id, sha256=sha256, problem=error)
+    return Submission(id=request.id, sha256=sha256, entities=found)
+
+
+def read(data: bytes, form: formats.Format, *, minter: Minter) -> tuple[Entity, ...]:
+    """The entities that a document describes.
+
+    Blank nodes become parts of the entity that refers to them, named by what they say, so that
+    the same document read twice says the same. Raises `BadRdf`, `BadIri`.
+    """
+    quads = formats.parse(data, form, base=minter.prefix)
+    named = next((q for q in quads if not isinstance(q.graph_name, DefaultGraph)), None)
+    if named is not None:
+        raise BadRdf(f"The submission names the graph {named.graph_name}; submit plain statements.")
+    parts = _Parts(quad.triple for quad in quads)
+    facts: dict[str, set[Statement]] = defaultdict(set)
+    for subject in parts.subjects():
+        iri = subject.value.partition("#")[0]
+        minter.parse(subject.value)  # refuses what lies outside the base
+        facts[iri].update(map(statement, parts.statements(subject, of=iri)))
+    if not facts:
+        raise BadRdf("The submission states nothing about any entity.")
+    if len(facts) > MAX_ENTITIES:
+        raise BadRdf(f"The submission describes {len(facts)} entities; {MAX_ENTITIES} is the most.")
+    parts.refuse_unused()
+    return tuple(_entity(iri, said, minter) for iri, said in sorted(facts.items()))
+
+
+def _entity(iri: str, statements: set[Statement], minter: Minter) -> Entity:
+    ref = minter.parse(iri)
+    if minter.mint(ref) != iri:
+        raise BadIri(f"<{iri}> is written <{minter.mint(ref)}> in this graph.", iri=iri)
+    return Entity(ref=ref, iri=iri, statements=frozenset(statements))
+
+
+class _Parts:
+    """The statements of a document, with blank nodes to be named after what they say."""
+
+    def __init__(self, triples: Iterable[Triple]) -> None:
+        self._about: dict[NamedNode | BlankNode, list[Triple]] = defaultdict(list)
+        for triple in triples:
+            if isinstance(triple.object, Triple):
+                raise BadRdf("The submission holds a triple term; those are the graph's own.")
+            self._about[cast("NamedNode | BlankNode", triple.subject)].append(triple)
+        self._used: set[BlankNode] = set()
+
+    def subjects(self) -> list[NamedNode]:
+        return [node for node in self._about if isinstance(node, NamedNode)]
+
+    def statements(
+        self, node: NamedNode | BlankNode, *, of: str, within: tuple[BlankNode, ...] = ()
+    ) -> set[Triple]:
+        """What is said of a node, its blank nodes named as parts of the entity ``of``."""
+        found: set[Triple] = set()
+        for triple in self._about[node]:
+            value = triple.object
+            if isinstance(value, BlankNode):
+                if value in within:
+                    raise BadRdf("Blank nodes of the submission form a ring; give them IRIs.")
+                self._used.add(value)
+                nested = self.statements(value, of=of, within=(*within, value))
+                part = NamedNode(f"{of}#{_digest(nested, value)}")
+                found |= {_moved(t, value, part) for t in nested}
+                value = part
+            found.add(Triple(triple.subject, triple.predicate, value))
+        return found
+
+    def refuse_unused(self) -> None:
+        loose = [n for n in self._about if isinstance(n, BlankNode) and n not in self._used]
+        if loose:
+            raise BadRdf("A blank node of the submission belongs to no entity; give it an IRI.")
+
+
+def _digest(triples: set[Triple], node: BlankNode) -> str:
+    text = "\n".join(sorted(str(t).replace(str(node), "_:") for t in triples))
+    return "part-" + hashlib.sha1(text.encode()).hexdigest()[:16]
+
+
+def _moved(triple: Triple, node: BlankNode, part: NamedNode) -> Triple:
+    return Triple(part, triple.predicate, triple.object) if triple.subject == node else triple

@@ -1,0 +1,205 @@
+"""The worker: the one process that owns the store and runs the pipeline.
+
+It takes what is due, commits it, publishes checkpoints (at once when idle, a few each second under
+load), and says how it does in ``worker.json``. A store that cannot write is opened again until it
+can; meanwhile nothing is lost, since the inbox keeps all.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from datetime import datetime
+from typing import Self
+
+from kg import iris
+from kg.config import Settings
+from kg.enrich import read_rules
+from kg.errors import MlgError, StoreUnavailable
+from kg.events import Inbox
+from kg.model import Entity, Proposal
+from kg.normalise import Contexts
+from kg.pipeline import Counts, Pipeline, Retry
+from kg.search.entries import entries
+from kg.search.index import SearchIndex
+from kg.sources import Source, connect
+from kg.store import EmbeddedStore
+from kg.terms import literal, node
+from kg.validate import Validator
+from kg.vocabulary import Vocabulary
+
+POLL_SECONDS = 0.02
+PUBLISH_SECONDS = 0.5
+"""Longest time that committed facts stay unseen while work goes on."""
+REOPEN_SECONDS = 2.0
+
+
+class Worker:
+    """An installation opened for writing. A context manager; `StoreUnavailable` if another is.
+
+    ``sources`` replaces those of the settings, in tests; ``fresh_index`` throws the search index
+    away, for when it is damaged.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sources: dict[str, Source] | None = None,
+        fresh_index: bool = False,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.settings = settings
+        self._now = now or settings.clock
+        self._stack = ExitStack()
+        self.reopen_seconds = REOPEN_SECONDS
+        self._published = -1
+        self._published_at = 0.0
+        data_dir = settings.data_dir
+        with ExitStack() as opening:
+            self.store = EmbeddedStore(data_dir, base=settings.base)
+            opening.callback(self.store.close)
+            self.inbox = opening.enter_context(Inbox(data_dir / "inbox.sqlite", now=self._now))
+            vocabulary = Vocabulary()
+            self.index = opening.enter_context(
+                SearchIndex(data_dir / "search", labels=vocabulary.labels, fresh=fresh_index)
+            )
+            executor = opening.enter_context(ThreadPoolExecutor(32))
+            if sources is None:
+                sources = {name: connect(table) for name, table in settings.sources.items()}
+            for source in sources.values():
+                opening.callback(source.close)
+            self._wire(sources, executor, vocabulary)
+            self._say("running")
+            self._stack = opening.pop_all()
+
+    def _wire(
+        self, sources: dict[str, Source], executor: ThreadPoolExecutor, vocabulary: Vocabulary
+    ) -> None:
+        minter = self.settings.minter
+        contexts = {}
+        for name, source in sources.items():
+            table = self.settings.sources.get(name)
+            links = table.links if table else {}
+            contexts[name] = Contexts(source.contexts, source=name, links=links, minter=minter)
+        self.pipeline = pipeline = Pipeline(
+            store=self.store,
+            inbox=self.inbox,
+            index=self.index,
+            sources=sources,
+            contexts=contexts,
+            rules=read_rules(vocabulary.statements),
+            validator=Validator(vocabulary=vocabulary, now=self._now),
+            minter=minter,
+            labels=vocabulary.labels,
+            executor=executor,
+            retry=Retry(
+                first_seconds=self.settings.number("events.retry_seconds"),
+                longest_seconds=self.settings.number("events.retry_max_seconds"),
+            ),
+            now=self._now,
+        )
+        if self.index.version > self.store.version or self.index.version == 0:
+            self.rebuild_search()  # the store lost commits in a power cut, or there is no index
+        pipeline.catch_up()
+        pipeline.record(self._source_systems())
+        self.publish()
+
+    def _source_systems(self) -> Iterator[Proposal]:
+        """The configured sources, as entities of their own: whom `mlg:recordedBy` names."""
+        for name, table in self.settings.sources.items():
+            ref = iris.source_system(name)
+            iri = self.settings.minter.mint(ref)
+            facts = {
+                iris.TYPE: node(iris.class_of_type(ref.type)),
+                iris.TITLE: literal(name),
+                iris.DESCRIPTION: literal(f"The source {name!r}, connected as {table.kind}."),
+                iris.IDENTIFIER: literal(name),
+            }
+            statements = frozenset((iri, predicate, value) for predicate, value in facts.items())
+            entity = Entity(ref=ref, iri=iri, statements=statements)
+            yield Proposal(entity=entity, layer="source", cause="configuration")
+
+    def run(self, stop: threading.Event) -> None:
+        """Works until ``stop`` is set."""
+        gc.freeze()  # what was set up stays; going over it again and again halves the write rate
+        while not stop.is_set():
+            if self.step() is None:
+                due = self.inbox.next_due()
+                stop.wait(POLL_SECONDS if due is None else min(POLL_SECONDS, max(due, 0.001)))
+
+    def drain(self, *, progress: Callable[[Counts, int], None] | None = None) -> Counts:
+        """Works until the inbox is empty; what waits for a source that is down stays there."""
+        total = Counts()
+        while (counts := self.step()) is not None:
+            total += counts
+            if progress is not None:
+                progress(total, self.inbox.pending())
+        self.publish()
+        return total
+
+    def step(self) -> Counts | None:
+        """One batch, or None when nothing is due; readers see it at once, or soon under load."""
+        try:
+            counts = self.pipeline.run_once(self.settings.integer("events.batch"))
+            if counts is None or time.monotonic() - self._published_at > PUBLISH_SECONDS:
+                self.publish()
+            return counts
+        except StoreUnavailable as error:
+            self._say("write-dead", str(error))
+            time.sleep(self.reopen_seconds)
+            self._revive()
+            return Counts()
+
+    def _revive(self) -> None:
+        try:
+            self.store.reopen()
+        except StoreUnavailable:
+            return
+        self._say("running")
+
+    def publish(self) -> None:
+        """Makes everything committed so far visible to readers."""
+        version = self.store.version
+        if version != self._published:
+            self.index.commit(version)
+            self.store.publish()
+            self._published = version
+        self._published_at = time.monotonic()
+
+    def rebuild_search(self) -> int:
+        """Builds the search index again from the graph, and answers how many entities it has."""
+        minter = self.settings.minter
+        typed = {s for s, predicate, _ in self.store.statements() if predicate == iris.TYPE}
+        entities = sorted(iri for iri in typed if minter.is_entity(iri))
+        labels = self.pipeline.labels
+        found = entries(self.store, entities, minter=minter, labels=labels)
+        return self.index.rebuild(found, version=self.store.version)
+
+    def _say(self, state: str, message: str | None = None) -> None:
+        file = self.settings.data_dir / "worker.json"
+        text = json.dumps({"pid": os.getpid(), "state": state, "message": message})
+        try:
+            building = file.with_suffix(".new")
+            building.write_text(text, "utf-8")
+            building.replace(file)
+        except OSError:
+            return  # a full disk is what is being said
+
+    def close(self) -> None:
+        self._say("stopped")
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(MlgError):  # what is committed is safe; it is published at the next start
+            self.publish()
+        self.close()

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kg.errors import BadInput, NotFound
+from kg.events import Inbox
+from kg.iris import EntityRef
+from kg.model import Event
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def pass_by(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def inbox(tmp_path: Path, clock: Clock) -> Iterator[Inbox]:
+    with Inbox(tmp_path / "inbox.sqlite", now=clock) as opened:
+        yield opened
+
+
+def event(key: str, id: str = "e", source: str = "test") -> Event:
+    return Event(
+        ref=EntityRef("model", source, key), event_type="model.changed", event_id=f"{id}-{key}"
+    )
+
+
+def test_an_entity_is_worked_on_once_however_often_it_is_told_of(inbox: Inbox) -> None:
+    assert inbox.publish([event("a"), event("b"), event("a", "again")]) == 3
+    works = inbox.take(10)
+    assert [(w.ref.key, w.told, w.event_id) for w in works] == [
+        ("a", 2, "again-a"),
+        ("b", 1, "e-b"),
+    ]
+    inbox.done(works)
+    assert inbox.take(10) == [] and inbox.pending() == 0
+
+
+def test_what_is_told_meanwhile_stays_to_be_done(inbox: Inbox) -> None:
+    inbox.publish([event("a")])
+    works = inbox.take(10)
+    inbox.publish([event("a", "later")])
+    inbox.done(works)
+    (left,) = inbox.take(10)
+    assert left.event_id == "later-a"
+
+
+def test_work_survives_closing(tmp_path: Path, inbox: Inbox) -> None:
+    inbox.publish([event("a")])
+    inbox.close()
+    with Inbox(tmp_path / "inbox.sqlite") as again:
+        assert [work.ref.key for work in again.take(10)] == ["a"]
+
+
+def test_what_waits_for_its_source_comes_back_later(inbox: Inbox, clock: Clock) -> None:
+    inbox.publish([event("a")])
+    (work,) = inbox.take(10)
+    inbox.retry(work, after=60, error="down")
+    assert inbox.take(10) == []
+    assert inbox.next_due() == 60
+    row = inbox.source("test")
+    assert (row.failing, row.last_error, row.retrying, row.pending) == (True, "down", 1, 0)
+    clock.pass_by(60)
+    (work,) = inbox.take(10)
+    assert work.attempts == 1
+    inbox.done([work])
+    row = inbox.source("test")
+    assert (row.failing, row.last_error) == (False, None)
+
+
+def test_a_new_event_does_not_wait(inbox: Inbox) -> None:
+    inbox.publish([event("a")])
+    (work,) = inbox.take(10)
+    inbox.retry(work, after=3600, error="down")
+    inbox.publish([event("a", "new")])
+    assert [w.attempts for w in inbox.take(10)] == [0]
+
+
+def test_dead_letters_are_listed_and_revived(inbox: Inbox) -> None:
+    inbox.publish([event("a"), event("b")])
+    for work in inbox.take(10):
+        inbox.bury(work, error="unusable")
+    assert inbox.take(10) == [] and inbox.pending() == 0
+    assert [(ref.key, why) for ref, why in inbox.dead()] == [("a", "unusable"), ("b", "unusable")]
+    inbox.publish([event("a", "new")])
+    assert [w.ref.key for w in inbox.take(10)] == ["a"]
+    assert inbox.revive("test") == 1
+    assert len(inbox.take(10)) == 2
+
+
+def test_a_request_keeps_its_bytes_until_it_is_decided(inbox: Inbox) -> None:
+    body = b"\x00 <a> <b> <c> .\r\n"
+    inbox.ask(id="r1", kind="submission", body=body, format="turtle", by="ada")
+    (request,) = inbox.requests(10)
+    assert (request.body, request.sent_by, request.state) == (body, "ada", "pending")
+    assert inbox.next_due() == 0
+    inbox.decide("r1", "refused", {"why": "é"})
+    assert inbox.requests(10) == []
+    assert inbox.request("r1").outcome == {"why": "é"}
+    assert inbox.request("r1").body == body
+    with pytest.raises(NotFound, match="r2"):
+        inbox.request("r2")
+
+
+def test_a_batch_is_kept_whole_or_not_at_all(inbox: Inbox) -> None:
+    broken = Event(ref=EntityRef("model", "test", "x"), event_type="\ud800", event_id="x")
+    with pytest.raises(BadInput):
+        inbox.publish([event("a"), broken])
+    assert inbox.take(10) == []
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["tell", "take", "done", "retry", "bury"]), st.integers(0, 4)),
+        max_size=25,
+    )
+)
+def test_no_telling_is_lost(tmp_path: Path, steps: list[tuple[str, int]]) -> None:
+    """Whatever happens, each entity told of after its last completion is still there."""
+    clock = Clock()
+    with Inbox(tmp_path / "law.sqlite", now=clock) as inbox:
+        for name in ("work", "request", "source"):
+            inbox._db.execute(f"DELETE FROM {name}")
+        owed: dict[str, int] = {}
+        taken = []
+        for step, number in steps:
+            key = str(number)
+            clock.pass_by(1)
+            if step == "tell":
+                inbox.publish([event(key)])
+                owed[key] = owed.get(key, 0) + 1
+            elif step == "take":
+                taken = inbox.take(3)
+            elif taken:
+                work = taken.pop()
+                if step == "done":
+                    inbox.done([work])
+                    if owed.get(work.ref.key) == work.told:
+                        del owed[work.ref.key]
+                elif work.ref.key in owed and step == "retry":
+                    inbox.retry(work, after=5, error="down")
+                elif work.ref.key in owed:
+                    inbox.bury(work, error="bad")
+        clock.pass_by(1_000_000)
+        inbox.revive("test")
+        assert {work.ref.key for work in inbox.take(100)} == set(owed)

@@ -1,0 +1,330 @@
+"""The whole pipeline on a real store, inbox and index, with the shipped memory source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kg import config, iris
+from kg.config import Settings, SourceSettings
+from kg.errors import StoreUnavailable
+from kg.events import Inbox
+from kg.iris import EntityRef, graph, term
+from kg.model import Event
+from kg.search.searcher import Searcher
+from kg.sources.memory import MemorySource
+from kg.store import open_checkpoint
+from kg.sweep import sweep
+from kg.terms import iri_of, literal, moment, node, quoted, text_of
+from kg.validate import read_findings
+from kg.worker import Worker
+from tests.kg.graphs import BASE, MINTER, said
+
+RANKER = {
+    "type": "model",
+    "key": "ranker",
+    "name": "Home ranker",
+    "description": "Orders the rows of the home page for each member.",
+    "owner_emails": ["ada@example.com"],
+}
+ADA = {"type": "person", "key": "ada@example.com", "display_name": "Ada Okafor", "active": True}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 23, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+def settings(folder: Path, **given: Any) -> Settings:
+    found = config.load(environ={}, data_dir=str(folder), **given)
+    table = SourceSettings(name="test", kind="memory", options={}, links={})
+    return Settings(values=found.values, sources={"test": table})
+
+
+def event(kind: str, key: str, id: str = "event-1") -> Event:
+    ref = EntityRef(kind, "test", key)
+    return Event(ref=ref, event_type=f"{kind}.changed", event_id=id)
+
+
+@pytest.fixture
+def source() -> MemorySource:
+    return MemorySource("test")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def worker(tmp_path: Path, source: MemorySource, clock: Clock) -> Iterator[Worker]:
+    with Worker(settings(tmp_path), sources={"test": source}, now=clock) as opened:
+        yield opened
+
+
+def facts(worker: Worker, name: str) -> dict[str, str]:
+    iri = MINTER.mint(EntityRef(*name.split("/", 2)))
+    return {predicate: text_of(value) for _, predicate, value in worker.store.about(iri)}
+
+
+def test_an_event_becomes_facts_findings_and_a_hit(
+    tmp_path: Path, worker: Worker, source: MemorySource
+) -> None:
+    source.put({**RANKER, "description": "Short."})
+    source.put(ADA)
+    worker.inbox.publish([event("model", "ranker"), event("person", "ada@example.com")])
+    counts = worker.drain()
+    assert (counts.hydrated, counts.changed, counts.dead) == (2, 2, 0)
+    assert facts(worker, "model/test/ranker")[iris.TITLE] == "Home ranker"
+    iri = f"{BASE}/id/model/test/ranker"
+    with open_checkpoint(tmp_path / "checkpoints") as checkpoint:
+        assert {f.rule for f in read_findings(checkpoint, iri)} >= {term("mlgsh:Asset-description")}
+    searcher = Searcher(tmp_path / "search", minter=MINTER, labels={})
+    assert [hit.iri for hit in searcher.search("home ranker").hits][:1] == [iri]
+    assert searcher.search("ada").hits[0].iri.endswith("ada@example.com")
+
+
+def test_the_same_event_again_writes_nothing(worker: Worker, source: MemorySource) -> None:
+    source.put(ADA)
+    for number in range(3):
+        worker.inbox.publish([event("person", "ada@example.com", str(number))])
+        worker.drain()
+    assert source.fetches == 3
+    assert worker.store.version == 2, "one for the source itself, one for the person"
+
+
+def test_events_in_any_order_give_the_same_graph(tmp_path: Path) -> None:
+    payloads = [RANKER, ADA, {"type": "model-version", "key": "ranker/1", "model_id": "ranker"}]
+    graphs = []
+    for number, order in enumerate((payloads, payloads[::-1])):
+        source = MemorySource("test")
+        refs = [source.put(payload) for payload in order]
+        folder = tmp_path / str(number)
+        with Worker(settings(folder), sources={"test": source}, now=Clock()) as worker:
+            for ref in refs:
+                worker.inbox.publish([event(ref.type, ref.key)])
+                worker.drain()
+            found = set(worker.store.statements()), set(worker.store.quads(graph=graph("findings")))
+            graphs.append(found)
+    assert graphs[0] == graphs[1]
+
+
+def test_a_reference_to_the_unknown_is_hydrated_unasked(
+    worker: Worker, source: MemorySource
+) -> None:
+    source.put(RANKER)
+    source.put(ADA)
+    worker.inbox.publish([event("model", "ranker")])
+    worker.drain()
+    assert facts(worker, "person/test/ada@example.com")[iris.PERSON_NAME] == "Ada Okafor"
+
+
+def test_gone_at_the_source_is_a_tombstone(worker: Worker, source: MemorySource) -> None:
+    ref = source.put(ADA)
+    worker.inbox.publish([event("person", "ada@example.com")])
+    worker.drain()
+    source.remove(ref)
+    worker.inbox.publish([event("person", "ada@example.com", "event-2")])
+    assert worker.drain().gone == 1
+    assert facts(worker, "person/test/ada@example.com")[iris.TYPE] == iris.TOMBSTONE
+
+
+def test_a_source_that_is_down_is_tried_again(
+    worker: Worker, source: MemorySource, clock: Clock
+) -> None:
+    source.put(ADA)
+    source.down = True
+    worker.inbox.publish([event("person", "ada@example.com")])
+    assert worker.drain().waiting == 1
+    row = worker.inbox.source("test")
+    assert row.failing and "down" in (row.last_error or "")
+    assert worker.inbox.pending() == 1
+    source.down = False
+    assert worker.drain().hydrated == 0, "it waits"
+    clock.time += timedelta(minutes=1)
+    assert worker.drain().hydrated == 1
+    assert not worker.inbox.source("test").failing
+
+
+def test_what_cannot_be_mapped_is_a_dead_letter(worker: Worker, source: MemorySource) -> None:
+    source.put(ADA)
+    source.put({"type": "model", "key": "bad", "name": {"@value": ["not", "one"]}})
+    worker.inbox.publish([event("person", "ada@example.com"), event("model", "bad")])
+    worker.inbox.publish(
+        [Event(ref=EntityRef("model", "nobody", "x"), event_type="m.c", event_id="x")]
+    )
+    counts = worker.drain()
+    assert (counts.hydrated, counts.dead) == (1, 2)
+    why = {str(ref): error for ref, error in worker.inbox.dead()}
+    assert "model/test/bad" in why["model/test/bad"]
+    assert "nobody" in why["model/nobody/x"]
+
+
+def test_a_sweep_finds_what_no_event_told(worker: Worker, source: MemorySource) -> None:
+    gone = source.put({**ADA, "key": "gone@example.com"})
+    changed = source.put(ADA)
+    worker.inbox.publish([event(r.type, r.key) for r in (gone, changed)])
+    worker.drain()
+    source.remove(gone)
+    source.put({**ADA, "display_name": "Ada Lovelace"})
+    source.put({**ADA, "key": "new@example.com"})
+    listed = sweep(source, facts=worker.store, inbox=worker.inbox, minter=MINTER)
+    assert listed == 3
+    counts = worker.drain()
+    assert (counts.changed, counts.gone) == (3, 1)
+    assert facts(worker, "person/test/ada@example.com")[iris.PERSON_NAME] == "Ada Lovelace"
+    assert facts(worker, "person/test/gone@example.com")[iris.TYPE] == iris.TOMBSTONE
+    assert worker.inbox.source("test").last_sweep is not None
+
+
+class HalfList(MemorySource):
+    def list(self) -> Iterator[EntityRef]:
+        yield from list(super().list())[:1]
+        self.down = True
+        self._answer()
+
+
+def test_half_a_listing_buries_nobody(worker: Worker) -> None:
+    source = HalfList("test")
+    for key in "ab":
+        source.put({**ADA, "key": key})
+    worker.pipeline.sources["test"] = source  # type: ignore[index]
+    worker.inbox.publish([event("person", "a"), event("person", "b")])
+    worker.drain()
+    with pytest.raises(Exception, match="down"):
+        sweep(source, facts=worker.store, inbox=worker.inbox, minter=MINTER)
+    assert worker.inbox.pending() == 0
+
+
+def ask(worker: Worker, turtle: str, id: str = "r1") -> dict[str, Any]:
+    head = (
+        "@prefix mlg: <https://w3id.org/mlgraph/ns/> . @prefix dct: <http://purl.org/dc/terms/> ."
+    )
+    body = f"{head} {turtle}".encode()
+    worker.inbox.ask(id=id, kind="submission", body=body, format="turtle", by="ada")
+    worker.drain()
+    request = worker.inbox.request(id)
+    return {"state": request.state, **(request.outcome or {})}
+
+
+GOOD = """
+<model/test/ranker> a mlg:Model ; dct:title "Ranker" ; dct:identifier "ranker" ;
+    dct:description "Orders the rows of the home page." ; mlg:ownedBy <person/test/ada> .
+<person/test/ada> a mlg:Person ; <http://xmlns.com/foaf/0.1/name> "Ada" ;
+    dct:identifier "ada" ; mlg:active true .
+"""
+
+
+def test_a_submission_is_committed_as_the_stewards(worker: Worker) -> None:
+    outcome = ask(worker, GOOD)
+    assert outcome["state"] == "done", outcome
+    assert outcome["iris"] == [f"{BASE}/id/model/test/ranker", f"{BASE}/id/person/test/ada"]
+    told = {q[:3] for q in worker.store.quads(graph=graph("steward"))}
+    assert told <= set(worker.store.statements()) and len(told) == 9
+
+
+def test_a_hydration_keeps_what_a_steward_said(worker: Worker, source: MemorySource) -> None:
+    ask(worker, "<model/test/ranker> dct:license <https://spdx.org/licenses/MIT> .")
+    source.put(RANKER)
+    worker.inbox.publish([event("model", "ranker")])
+    worker.drain()
+    assert facts(worker, "model/test/ranker")[term("dct:license")].endswith("MIT")
+    ask(worker, "<model/test/ranker> dct:license <https://spdx.org/licenses/X11> .", "r2")
+    licences = worker.store.objects(f"{BASE}/id/model/test/ranker", term("dct:license"))
+    assert [iri_of(v) for v in licences] == ["https://spdx.org/licenses/X11"], (
+        "said anew, not added"
+    )
+
+
+def test_an_invalid_submission_is_refused_with_its_report(worker: Worker) -> None:
+    before = set(worker.store.statements())
+    outcome = ask(worker, '<model/test/ranker> a mlg:Model ; dct:title "Ranker" .')
+    assert outcome["state"] == "refused"
+    assert {f["severity"] for f in outcome["findings"]} >= {"violation"}
+    assert set(worker.store.statements()) == before
+    kept = list(worker.store.quads(subject="urn:mlgraph:submission:r1", graph=graph("quarantine")))
+    assert kept and worker.inbox.request("r1").body
+
+
+def test_old_debt_does_not_refuse_new_work(worker: Worker, source: MemorySource) -> None:
+    source.put({"type": "model", "key": "ranker", "name": "Nobody's"})
+    worker.inbox.publish([event("model", "ranker")])
+    worker.drain()
+    outcome = ask(worker, '<model/test/ranker> dct:description "Now at least it is described." .')
+    assert outcome["state"] == "done", outcome
+
+
+def test_what_does_not_parse_is_refused_by_name(worker: Worker) -> None:
+    outcome = ask(worker, "<a> <b> oops .")
+    assert outcome["state"] == "refused"
+    assert outcome["problem"]["code"] == "bad-rdf"
+    assert ask(worker, "<http://elsewhere/x> a mlg:Model .", "r2")["problem"]["code"] == "bad-iri"
+
+
+def test_every_revision_says_who_when_and_why(
+    worker: Worker, source: MemorySource, clock: Clock
+) -> None:
+    source.put(ADA)
+    worker.inbox.publish([event("person", "ada@example.com", "event-7")])
+    worker.drain()
+    clock.time += timedelta(days=1)
+    source.put({**ADA, "display_name": "Ada Lovelace"})
+    worker.inbox.publish([event("person", "ada@example.com", "event-8")])
+    worker.drain()
+    ada = node(f"{BASE}/id/person/test/ada@example.com")
+    history = graph("history")
+    (revision,) = worker.store.quads(predicate=iris.REVISES, value=ada, graph=history)
+    about = {(q[1], q[2]) for q in worker.store.quads(subject=revision[0], graph=history)}
+    name = said("person/ada@example.com", "foaf:name", "Ada Lovelace")
+    assert (iris.CAUSED_BY, literal("event-8")) in about
+    assert (iris.ASSERTS, quoted(name)) in about
+    assert (iris.RECORDED_AT, moment(clock.time)) in about
+    (first,) = worker.store.quads(predicate=iris.CREATES, value=ada, graph=history)
+    causes = worker.store.quads(subject=first[0], predicate=iris.CAUSED_BY, graph=history)
+    assert [q[2] for q in causes] == [literal("event-7")]
+
+
+def test_a_store_that_cannot_write_loses_nothing(
+    tmp_path: Path, worker: Worker, source: MemorySource
+) -> None:
+    source.put(ADA)
+    worker.inbox.publish([event("person", "ada@example.com")])
+    worker.store.failure = "The store cannot write (No space left on device)."
+    worker.reopen_seconds = 0.0
+    worker.step()
+    assert worker.inbox.pending() == 1 or facts(worker, "person/test/ada@example.com")
+    worker.drain()
+    assert facts(worker, "person/test/ada@example.com")[iris.PERSON_NAME] == "Ada Okafor"
+
+
+def test_one_worker_at_a_time(tmp_path: Path, worker: Worker) -> None:
+    with pytest.raises(StoreUnavailable, match="Another process"):
+        Worker(settings(tmp_path), sources={})
+
+
+def test_an_index_that_lags_catches_up(tmp_path: Path, source: MemorySource) -> None:
+    source.put(ADA)
+    worker = Worker(settings(tmp_path), sources={"test": source}, now=Clock())
+    worker.inbox.publish([event("person", "ada@example.com")])
+    worker.pipeline.run_once(10)  # committed and struck off; ended before the index is saved
+    assert worker.inbox.pending() == 0
+    worker.close()
+    with Worker(settings(tmp_path), sources={"test": source}, now=Clock()):
+        searcher = Searcher(tmp_path / "search", minter=MINTER, labels={})
+        assert searcher.search("okafor").total == 1
+
+
+def test_events_stay_when_nobody_works(tmp_path: Path) -> None:
+    with Inbox(tmp_path / "inbox.sqlite") as inbox:
+        inbox.publish([event("person", "ada@example.com")])
+    source = MemorySource("test")
+    source.put(ADA)
+    with Worker(settings(tmp_path), sources={"test": source}) as worker:
+        assert worker.drain().hydrated == 1
