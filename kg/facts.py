@@ -45,6 +45,7 @@ class Overlay:
         self._removed: set[Statement] = set()
         self._known: dict[str, _ByPredicate] = {}
         self._pointing: dict[tuple[str | None, str], tuple[str, ...]] = {}
+        self._pointed: dict[str, bool] = {}
 
     def fresh(self, subject: str) -> None:
         """Says that the graph below holds nothing about the subject, which spares asking it."""
@@ -74,6 +75,7 @@ class Overlay:
         view = Overlay(self._under)
         view._added, view._added_at = self._added, self._added_at
         view._known, view._pointing = self._known, self._pointing
+        view._pointed = self._pointed
         return view
 
     def about(self, subject: str) -> Iterator[Statement]:
@@ -99,10 +101,7 @@ class Overlay:
     def subjects(self, predicate: str | None, value: str) -> list[str]:
         added = self._added_at.get(value, ())
         seen = {s for s, p, _ in added if predicate is None or p == predicate}
-        key = (predicate, value)
-        pointing = self._pointing.get(key)
-        if pointing is None:
-            pointing = self._pointing[key] = tuple(self._under.subjects(predicate, value))
+        pointing = self._referrers(predicate, value)
         kept = [s for s in pointing if s not in seen and self._still(s, predicate, value)]
         return [*seen, *kept]
 
@@ -112,6 +111,19 @@ class Overlay:
             return True
         below = self._below(subject).get(predicate, ())
         return value in below and statement not in self._removed
+
+    def _referrers(self, predicate: str | None, value: str) -> tuple[str, ...]:
+        """Who points at a value below. Of most new values nobody does, so that is asked first."""
+        key = (predicate, value)
+        found = self._pointing.get(key)
+        if found is None:
+            known = self._pointed.get(value)
+            if known is None:
+                known = next(iter(self._under.subjects(None, value)), None) is not None
+                self._pointed[value] = known
+            found = tuple(self._under.subjects(predicate, value)) if known else ()
+            self._pointing[key] = found
+        return found
 
     def _below(self, subject: str) -> _ByPredicate:
         known = self._known.get(subject)

@@ -244,8 +244,9 @@ class Pipeline:
 
     def _revalidate(self, draft: Draft, changes: set[Statement], at: datetime) -> None:
         """Puts the difference in findings into the draft, for all that the changes can affect."""
-        focus = self.validator.affected(draft.facts.either(), changes)
-        for iri, findings in self.validator.findings(draft.facts, focus).items():
+        focus = self.validator.affected(draft.facts, changes)
+        known = {iri: draft.held(iri).merged for iri in focus & draft.created}
+        for iri, findings in self.validator.findings(draft.facts, focus, known=known).items():
             fresh = iri in draft.created
             old = set[Quad]() if fresh else self.validator.stored_quads(self.store, iri)
             new = findings_quads(iri, findings, at=at, stored=old)

@@ -12,7 +12,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import datetime
@@ -108,12 +108,14 @@ class Worker:
         if self.index.version > self.store.version or self.index.version == 0:
             self.rebuild_search()  # the store lost commits in a power cut, or there is no index
         pipeline.catch_up()
-        pipeline.record(self._source_systems())
+        pipeline.record(self._source_systems(sources))
         self.publish()
 
-    def _source_systems(self) -> Iterator[Proposal]:
-        """The configured sources, as entities of their own: whom `mlg:recordedBy` names."""
+    def _source_systems(self, connected: Collection[str]) -> Iterator[Proposal]:
+        """The connected sources, as entities of their own: whom `mlg:recordedBy` names."""
         for name, table in self.settings.sources.items():
+            if name not in connected:
+                continue
             ref = iris.source_system(name)
             iri = self.settings.minter.mint(ref)
             facts = {

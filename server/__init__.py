@@ -7,76 +7,17 @@ in ``server/README.md``.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING
 
-from flask import Flask, request
-from werkzeug.routing import BaseConverter
+if TYPE_CHECKING:
+    from flask import Flask
 
-from kg import __version__
-from kg.errors import MlgError
-from kg.service import Service
-from kg.views import Status
-from server import (
-    context,
-    errors,
-    events,
-    headers,
-    health,
-    linked_data,
-    links,
-    portal,
-    search,
-    sparql,
-    submit,
-    validate,
-)
-
-_NAVIGATION: Final = (
-    ("portal.home", "Home"),
-    ("search.page", "Search"),
-    ("sparql.endpoint", "SPARQL"),
-    ("validate.page", "Validate"),
-)
-
-
-class _Key(BaseConverter):
-    """An entity's key in a path: anything, slashes included, even doubled or at the start."""
-
-    regex = ".+"
-    part_isolating = False
+    from kg.service import Service
 
 
 def create_app(service: Service) -> Flask:
     """The WSGI application over an open service, which the caller closes."""
-    app = Flask(__name__)
-    app.url_map.converters["key"] = _Key
-    app.url_map.merge_slashes = False
-    context.install(app, service)
-    errors.register(app)
-    headers.register(app)
-    for module in (portal, search, sparql, linked_data, events, submit, validate, health):
-        app.register_blueprint(module.blueprint)
-    _dress(app, service)
-    return app
+    # Imported late: the process that only holds the socket runs ``server.__main__`` and no more.
+    from server.application import build
 
-
-def _dress(app: Flask, service: Service) -> None:
-    """Gives the templates what they show and link with."""
-    minter = service.minter
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals |= {"version": __version__, "navigation": _NAVIGATION}
-    app.jinja_env.filters |= {
-        "href": lambda iri: links.href(iri, minter=minter, root=request.script_root),
-        "short": lambda iri: links.short(iri, minter=minter),
-        "pieces": links.pieces,
-        "as_query": links.relation_query,
-    }
-
-    def status() -> Status | None:
-        """The footer's numbers; a page that tells of a failure must not fail for want of them."""
-        try:
-            return service.status()
-        except MlgError:
-            return None
-
-    app.jinja_env.globals["status"] = status
+    return build(service)

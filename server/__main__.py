@@ -65,7 +65,7 @@ def _serve(settings: Settings) -> int:
         workers=1,
         blocking_threads=max(1, settings.integer("server.threads")),
         backpressure=_CONNECTIONS,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         log_access=False,
         workers_kill_timeout=_STOP_SECONDS,
     )

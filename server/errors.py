@@ -165,5 +165,10 @@ def respond(problem: dict[str, Any]) -> Response:
 
 
 def _as_text(problem: dict[str, Any]) -> str:
-    place = ", ".join(f"{n} {problem[n]}" for n in ("line", "column") if n in problem)
-    return f"{problem['title']}{f' at {place}' if place else ''}: {problem['detail']}\n"
+    """One line; most messages about a text begin with the line and column already."""
+    text = f"{problem['title']}: {problem['detail']}"
+    if "line" in problem and "line" not in problem["detail"].lower():
+        text += (
+            " (" + ", ".join(f"{n} {problem[n]}" for n in ("line", "column") if n in problem) + ")"
+        )
+    return text + "\n"

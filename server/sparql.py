@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from flask import Blueprint, Response, make_response, render_template, request
+from werkzeug.exceptions import NotAcceptable
 
 from kg import formats
-from kg.errors import MlgError
+from kg.answer import Answer
+from kg.errors import MlgError, UnsupportedFormat
 from kg.iris import PREFIXES
 from server import errors, results, sparql_protocol
 from server.context import HTML, answer_json, read_body, service, wanted
@@ -27,8 +29,9 @@ GRAPHS: Final = tuple(
     for form in map(formats.by_name, ("turtle", "nt", "jsonld", "rdf"))
 )
 SHOWN_ROWS: Final = 1_000
-SHOWN_BYTES: Final = 200_000
 """Rows of a result that the page shows; the saved forms have all of them."""
+SHOWN_BYTES: Final = 4_000_000
+"""Size of an answer that is made into a page at all."""
 
 _LABELS: Final = {
     "json": "JSON", "xml": "XML", "csv": "CSV", "tsv": "TSV",
@@ -52,13 +55,7 @@ def endpoint() -> Response:
 @blueprint.post("/sparql/check")
 def check() -> Response:
     """Reads a query without running it: its form, or what is wrong with it and where."""
-    text = sparql_protocol.parse(
-        method="POST",
-        query_string=b"",
-        content_type=request.content_type or sparql_protocol.QUERY,
-        data=_read(),
-    ).query
-    return answer_json({"form": service().answers.check(text or "").form})
+    return answer_json({"form": service().answers.check(_asked().query or "").form})
 
 
 def _asked() -> SparqlRequest:
@@ -76,18 +73,31 @@ def _read() -> bytes:
 
 
 def _gives_table(query: str) -> bool:
-    return service().answers.check(query).form in ("select", "ask")
+    return service().answers.read(query).form in ("select", "ask")
 
 
-def _answer(asked: SparqlRequest, offer: Offer) -> Response:
-    answer = service().answers.answer(
+def _run(asked: SparqlRequest, offer: Offer) -> Answer:
+    return service().answers.answer(
         asked.query or "",
         format=offer.name,
         timeout=asked.timeout,
         default_graphs=asked.default_graphs,
         named_graphs=asked.named_graphs,
     )
-    told = Response(answer.iter_chunks(), content_type=offer.content_type)
+
+
+def _answer(asked: SparqlRequest, offer: Offer) -> Response:
+    """The answer to a program: whole when it is small, else in chunks as they are read."""
+    try:
+        answer = _run(asked, offer)
+    except UnsupportedFormat as error:  # RDF/XML has no form for some properties
+        raise NotAcceptable(str(error)) from error
+    whole = isinstance(answer.body, bytes)
+    told = Response(answer.body if whole else answer.iter_chunks())
+    if request.method == "HEAD":  # nobody will read the chunks
+        answer.close()
+    told.content_type = offer.content_type
+    told.content_length = answer.size
     told.vary.add("Accept")
     return told
 
@@ -132,11 +142,15 @@ def _page() -> Response:
 
 
 def _shown(asked: SparqlRequest) -> dict[str, Any]:
-    """An answer for the page: a table, or statements as Turtle."""
+    """An answer for the page: a table, or statements as Turtle, unless it is too large to look at."""
     gives_table = _gives_table(asked.query or "")
     offers = TABLES if gives_table else GRAPHS
-    downloads = [(offer.name, _LABELS[offer.name]) for offer in offers]
-    data = _answer(asked, offers[0]).get_data()
+    answer = _run(asked, offers[0])
+    shown: dict[str, Any] = {"downloads": [(offer.name, _LABELS[offer.name]) for offer in offers]}
+    if answer.size > SHOWN_BYTES:
+        answer.close()
+        return shown | {"too_large": answer.rows}
+    data = b"".join(answer.iter_chunks())
     if gives_table:
-        return {"table": results.table(data, most=SHOWN_ROWS), "downloads": downloads}
-    return {"document": data[:SHOWN_BYTES].decode("utf-8", "replace"), "downloads": downloads}
+        return shown | {"table": results.table(data, most=SHOWN_ROWS)}
+    return shown | {"document": data.decode()}

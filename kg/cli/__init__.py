@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -39,21 +40,26 @@ for module in (running, writing, asking):
 
 def main() -> None:
     """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command and answers its exit code; errors are said on standard error."""
     try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
+        return int(cli.main(list(arguments), prog_name="mlg", standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        return stop.exit_code
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        return 2
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        return 130
     except BrokenPipeError:  # `mlg query … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return 0
     except MlgError as error:
         click.echo(f"mlg: {error}", err=True)
-        sys.exit(exit_code(error))
+        return exit_code(error)
 
 
 def exit_code(error: MlgError) -> int:

@@ -66,16 +66,22 @@ _SEED: Final = 12345
 _EVERY: Final = 25
 
 
-def write_settings(folder: Path, *, port: int | None = None) -> Path:
+def write_settings(
+    folder: Path, *, port: int | None = None, now: Callable[[], datetime] = utc_now
+) -> Path:
     """Lays a demo out in ``folder`` and answers its settings file.
 
     The data goes to ``folder/data``; the six sources read copies of the universe in
     ``folder/universe``, which stay as they are when they are there already. With a port, IRIs
-    begin with it, so that they can be followed.
+    begin with it, so that they can be followed. The demo's clock starts at `TODAY`: rules ask how
+    long ago something was, so under the true date findings would gather that nobody meant.
     """
     copies = folder / "universe"
     copies.mkdir(parents=True, exist_ok=True)
-    lines = [f"data_dir = {_text(folder / 'data')}"]
+    lines = [
+        f"data_dir = {_text(folder / 'data')}",
+        f"clock_offset_seconds = {(TODAY - now()).total_seconds()}",
+    ]
     if port is not None:
         lines += [f'base = "http://localhost:{port}"', "", "[server]", f"port = {port}"]
     for source in SOURCES:
@@ -88,16 +94,6 @@ def write_settings(folder: Path, *, port: int | None = None) -> Path:
     file = folder / "mlg.toml"
     file.write_text("\n".join(lines) + "\n", "utf-8")
     return file
-
-
-def clock(now: Callable[[], datetime] = utc_now) -> Callable[[], datetime]:
-    """A clock that starts at `TODAY` and goes on from there.
-
-    Rules ask how long ago something was (evaluated, used, retired), so under the true date the
-    universe would gather findings that nobody meant, and the tour in the README would be wrong.
-    """
-    offset = TODAY - now()
-    return lambda: now() + offset
 
 
 def events() -> list[Event]:

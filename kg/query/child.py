@@ -22,7 +22,7 @@ from kg.errors import LimitExceeded, MlgError, SystemFailure
 from kg.query.frames import Disconnected, Frame, Overdue, receive, send
 
 _ROOT: Final = Path(kg.__file__).resolve().parent.parent
-_TAIL_BYTES: Final = 4096
+_WORDS_BYTES: Final = 16_384
 _DYING_SECONDS: Final = 5.0
 _OUT_OF_MEMORY: Final = ("memory allocation of", "bad_alloc", "MemoryError", "new thread")
 _PANIC: Final = re.compile(r"panicked at [^\n]*\n([^\n]*)")
@@ -54,6 +54,7 @@ class Child:
     def __init__(self, *, memory_mb: int, modules: Sequence[str]) -> None:
         self.busy = False
         self.spent = False
+        self._heard = 0
         self._said = tempfile.TemporaryFile(prefix="mlg-worker-")  # noqa: SIM115
         self._connection, theirs = socket.socketpair()
         where = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
@@ -89,14 +90,15 @@ class Child:
         except (Disconnected, Overdue) as error:
             self._process.kill()
             self._process.wait()
-            last = self._tail().strip().rpartition("\n")[2]
-            raise SystemFailure(f"A query process did not start: {last or 'it hung'}") from error
+            last = self._last_words().rpartition("\n")[2]
+            raise SystemFailure(last or "it does not come up") from error
         if not frame.message["isolated"]:
             _log.warning("query processes can open network connections on this system")
 
     def begin(self, job: Job, *, deadline: float) -> None:
         """Gives it a job. Raises `Overdue`, or what its death means."""
         self.busy = True
+        self._heard = self._said.seek(0, os.SEEK_END)
         message = {"function": job.function, "arguments": job.arguments}
         try:
             send(self._connection, Frame(message=message, body=job.body), deadline=deadline)
@@ -136,11 +138,13 @@ class Child:
         self._connection.close()
         self._said.close()
 
-    def _tail(self) -> str:
-        """The last of what the process said on standard error."""
-        size = self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, size - _TAIL_BYTES))
-        return self._said.read().decode("utf-8", "replace")
+    def _last_words(self) -> str:
+        """What the process said, on standard error, since it began its last job.
+
+        The beginning of it, since a backtrace may follow that is longer than anyone reads.
+        """
+        self._said.seek(self._heard)
+        return self._said.read(_WORDS_BYTES).decode("utf-8", "replace").strip()
 
     def _death(self) -> MlgError:
         """Why the process died in the middle of a job, as far as can be told from outside."""
@@ -150,7 +154,7 @@ class Child:
             self._process.kill()
             status = self._process.wait()
         name = signal.Signals(-status).name if status < 0 else f"exit code {status}"
-        said = self._tail()
+        said = self._last_words()
         if name in ("SIGSEGV", "SIGBUS") or "overflowed its stack" in said:
             return LimitExceeded(
                 "This is nested too deeply: its process ran out of stack. Simplify it.",
@@ -163,10 +167,10 @@ class Child:
                 limit="memory",
                 signal=name,
             )
-        panic = _PANIC.search(said)
-        last = panic[1] if panic else said.strip().rpartition("\n")[2]
         _log.error("a query process died (%s): %s", name, said)
-        return SystemFailure(f"The query process died ({name}): {last}", signal=name)
+        panic = _PANIC.search(said)
+        reason = f": {panic[1] if panic else said.partition(chr(10))[0]}" if said else ""
+        return SystemFailure(f"The query process died ({name}){reason}.", signal=name)
 
 
 def _result(frame: Frame) -> Result:

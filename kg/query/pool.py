@@ -154,6 +154,8 @@ class Pool:
             try:
                 child = self._spawn()
             except (OSError, SystemFailure) as error:
+                if self._closed.is_set():
+                    break
                 _log.error("a query process cannot start: %s", error)
                 if not self._tried.is_set():
                     self._trouble = SystemFailure(f"No query process can start: {error}")

@@ -7,8 +7,12 @@ features and datasets, the rest models, people and teams; each has 6 to 9 facts,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from kg import config
+from kg.config import Settings, SourceSettings
+from kg.model import Event
 from kg.sources.memory import MemorySource
 
 OWNERS = 50
@@ -35,6 +39,21 @@ def source(count: int, *, name: str = "bench") -> MemorySource:
     for payload in payloads(count):
         filled.put(payload)
     return filled
+
+
+def events(filled: MemorySource) -> list[Event]:
+    """One thin event for each of its entities."""
+    return [
+        Event(ref=ref, event_type=f"{ref.type}.created", event_id=str(number))
+        for number, ref in enumerate(filled.list())
+    ]
+
+
+def settings(folder: Path, *, name: str = "bench") -> Settings:
+    """The defaults, with data in ``folder`` and this one source."""
+    found = config.load(environ={}, data_dir=str(folder))
+    table = SourceSettings(name=name, kind="memory", options={}, links={})
+    return Settings(values=found.values, sources={name: table})
 
 
 def _people() -> Iterator[dict[str, Any]]:
@@ -78,7 +97,7 @@ def _group(number: int) -> Iterator[dict[str, Any]]:
             **more,
         }
 
-    licence = "https://spdx.org/licenses/CC-BY-4.0"
+    licence = "CC-BY-4.0"
     yield common("model", f"m{number}", labels=[{"key": "tier", "value": str(number % 3)}])
     yield common("pipeline", f"p{number}")
     for d in range(4):

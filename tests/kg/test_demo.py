@@ -69,7 +69,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def worker(settings: Settings) -> Iterator[Worker]:
     """An installation that has worked through all events of the demo."""
-    with Worker(settings, now=demo.clock()) as worker:
+    with Worker(settings) as worker:
         worker.inbox.publish(demo.events())
         worker.drain()
         yield worker

@@ -27,7 +27,7 @@ def vocabulary() -> Vocabulary:
     ("shape", "message"),
     [
         ("sh:property [ sh:path mlg:a ; sh:minCounts 1 ]", r"Did you mean sh:minCount\?"),
-        ("sh:propertie [ sh:path mlg:a ]", r"Did you mean sh:property\?"),
+        ("sh:properti [ sh:path mlg:a ]", r"Did you mean sh:property\?"),
         ("sh:zzz 1", r"sh:zzz on .* is not a term of SHACL"),
         ("sh:severity sh:Warn", r"Did you mean sh:Warning\?"),
         ("sh:rule [ a sh:TripleRule ]", r"extensions of SHACL are not read"),

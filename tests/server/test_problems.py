@@ -23,7 +23,7 @@ FAMILIES: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("GET", "/data/model/registry/none.ttl", {}, 404, "not-found"),
     ("GET", "/sparql?query=SELECT", {}, 400, "bad-query"),
     ("POST", "/sparql", {"data": b"x", "content_type": "text/plain"}, 415, "unsupported-format"),
-    ("POST", "/sparql/check", {"data": b"SELECT ?"}, 400, "bad-query"),
+    ("POST", "/sparql/check", {"data": {"query": "SELECT ?"}}, 400, "bad-query"),
     ("POST", "/events", {"json": {}}, 400, "bad-event"),
     ("POST", "/webhooks/none", {"json": {}}, 404, "unknown-source"),
     ("POST", "/submit", {"data": b"x", "content_type": "text/turtle"}, 400, "bad-rdf"),

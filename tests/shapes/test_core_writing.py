@@ -15,6 +15,7 @@ from kg.terms import iri_of
 from kg.validate import Rule, Shapes, load_shapes, paths
 from kg.validate.graph import Graph
 from kg.vocabulary import Vocabulary
+from tests.ontology.test_canonical_turtle import canonical
 from tests.shapes.graphs import INVALID, SHAPES, triples
 
 CORE = sorted((SHAPES / "core").glob("*.ttl"))
@@ -31,10 +32,18 @@ def rules(shapes: Shapes) -> dict[str, Rule]:
     return {rule.id: rule for rule in shapes.rules.values() if rule.id}
 
 
+@pytest.mark.parametrize("path", [*CORE, *INVALID], ids=lambda path: path.stem)
+def test_file_is_canonical(path: Path) -> None:
+    """So that a diff shows facts only; the ontology's test tells how to rewrite a file."""
+    text = path.read_text("utf-8")
+    assert text == canonical(text)
+
+
 def test_a_rule_says_what_why_and_what_to_do(rules: dict[str, Rule]) -> None:
     for rule in rules.values():
         assert rule.iri.startswith(PREFIXES["mlgsh"])
         assert rule.label and rule.comment and rule.remedy
+        assert rule.pack == PREFIXES["mlgsh"] + "core"
         assert rule.message == rule.comment, rule.iri
         assert "so that" in rule.comment and ";" in rule.comment, rule.iri
         assert rule.comment.endswith(".") and rule.remedy.endswith("."), rule.iri

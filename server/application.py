@@ -1,0 +1,77 @@
+"""Puts the application together: routes, errors, headers, and what templates show with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Flask, request
+from werkzeug.routing import BaseConverter
+
+from kg import __version__
+from kg.errors import MlgError
+from kg.service import Service
+from kg.views import Status
+from server import (
+    context,
+    errors,
+    events,
+    headers,
+    health,
+    linked_data,
+    links,
+    portal,
+    search,
+    sparql,
+    submit,
+    validate,
+)
+
+_NAVIGATION: Final = (
+    ("portal.home", "Home"),
+    ("search.page", "Search"),
+    ("sparql.endpoint", "SPARQL"),
+    ("validate.page", "Validate"),
+)
+
+
+class _Key(BaseConverter):
+    """An entity's key in a path: anything, slashes included, even doubled or at the start."""
+
+    regex = ".+"
+    part_isolating = False
+
+
+def build(service: Service) -> Flask:
+    """The application, with all its routes, over an open service."""
+    app = Flask("server")
+    app.url_map.converters["key"] = _Key
+    app.url_map.merge_slashes = False
+    context.install(app, service)
+    errors.register(app)
+    headers.register(app)
+    for module in (portal, search, sparql, linked_data, events, submit, validate, health):
+        app.register_blueprint(module.blueprint)
+    _dress(app, service)
+    return app
+
+
+def _dress(app: Flask, service: Service) -> None:
+    """Gives the templates what they show and link with."""
+    minter = service.minter
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals |= {"version": __version__, "navigation": _NAVIGATION}
+    app.jinja_env.filters |= {
+        "href": lambda iri: links.href(iri, minter=minter, root=request.script_root),
+        "short": lambda iri: links.short(iri, minter=minter),
+        "pieces": links.pieces,
+        "as_query": links.relation_query,
+    }
+
+    def status() -> Status | None:
+        """The footer's numbers; a page that tells of a failure must not fail for want of them."""
+        try:
+            return service.status()
+        except MlgError:
+            return None
+
+    app.jinja_env.globals["status"] = status
