@@ -103,7 +103,7 @@ class Vocabulary:
     @cached_property
     def queries(self) -> tuple[ExampleQuery, ...]:
         """The example queries, by name."""
-        declared = self._prefixes()
+        declared = self.prefixes
         found = []
         for file in sorted((self._folder / "queries").glob("*.ttl")):
             facts: dict[str, list[str]] = defaultdict(list)
@@ -121,7 +121,9 @@ class Vocabulary:
                 )
         return tuple(found)
 
-    def _prefixes(self) -> dict[str, str]:
+    @cached_property
+    def prefixes(self) -> Mapping[str, str]:
+        """The prefixes that the ontology declares for queries."""
         named: dict[str, dict[str, str]] = defaultdict(dict)
         for subject, predicate, value in self.statements:
             if predicate in (_PREFIX, _NAMESPACE):

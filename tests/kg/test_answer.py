@@ -79,7 +79,7 @@ def configured(**given: Any) -> Settings:
 
 @pytest.fixture(scope="module")
 def answers(path: Path) -> Iterator[Answerer]:
-    settings = configured(query_memory_mb=300, query_max_rows=2_000, query_max_bytes=200_000)
+    settings = configured(query_memory_mb=300, query_max_rows=2_000, query_max_bytes=600_000)
     with Answerer(settings, snapshot=lambda: path) as opened:
         yield opened
 
@@ -226,19 +226,18 @@ def test_too_many_bytes(answers: Answerer, format: str) -> None:
     long = "x" * 1_000
     head = "SELECT ?l" if format == "json" else "CONSTRUCT { ?s ex:long ?l }"
     text = f'{head} {{ ?s ex:number ?n BIND (CONCAT(STR(?n), "{long}") AS ?l) FILTER (?n < 900) }}'
-    with pytest.raises(LimitExceeded, match="more than 200,000 bytes") as caught:
+    with pytest.raises(LimitExceeded, match="more than 600,000 bytes") as caught:
         answers.answer(PREFIX + text, format=format)
     assert caught.value.details["limit"] == "bytes"
 
 
-def test_a_large_answer_comes_in_chunks_from_a_file(path: Path) -> None:
-    with Answerer(configured(), snapshot=lambda: path) as answers:
-        text = PREFIX + "SELECT * { ?s ex:number ?n . ?t ex:number ?m FILTER (?m < 4) }"
-        answer = answers.answer(text, format="json")
-        chunks = list(answer.iter_chunks())
-        assert len(chunks) > 1
-        assert len(json.loads(b"".join(chunks))["results"]["bindings"]) == answer.rows == 4 * SIZE
-        assert sum(map(len, chunks)) == answer.size
+def test_a_large_answer_comes_in_chunks_from_a_file(answers: Answerer) -> None:
+    text = f'SELECT ?s ?l {{ ?s ex:number ?n BIND ("{"x" * 300}" AS ?l) FILTER (?n < 1000) }}'
+    answer = answers.answer(PREFIX + text, format="json")
+    chunks = list(answer.iter_chunks())
+    assert len(chunks) > 1
+    assert len(json.loads(b"".join(chunks))["results"]["bindings"]) == answer.rows == 1000
+    assert sum(map(len, chunks)) == answer.size
 
 
 @pytest.mark.parametrize(
@@ -265,16 +264,14 @@ def test_what_takes_too_long_is_killed(answers: Answerer, text: str) -> None:
         + " ".join(f"BIND (CONCAT(?x{n}, ?x{n}) AS ?x{n + 1})" for n in range(34))
         + " }",
         f"SELECT ?x {{ {CROSS} }} ORDER BY ?z ?y",
-        f"SELECT DISTINCT * {{ {CROSS} FILTER (?x + ?y < -?z) }}".replace("< -?z", "> -1"),
     ],
-    ids=["doubling", "order by", "distinct"],
+    ids=["doubling", "order by"],
 )
-def test_what_takes_too_much_memory_is_stopped(path: Path, text: str) -> None:
-    with Answerer(configured(query_memory_mb=200), snapshot=lambda: path) as answers:
-        with pytest.raises(LimitExceeded) as caught:
-            answers.answer(PREFIX + text, format="json")
-        assert caught.value.details["limit"] in ("memory", "rows")
-        assert next_is_answered(answers)
+def test_what_takes_too_much_memory_is_stopped(answers: Answerer, text: str) -> None:
+    with pytest.raises(LimitExceeded) as caught:
+        answers.answer(PREFIX + text, format="json")
+    assert caught.value.details["limit"] == "memory"
+    assert next_is_answered(answers)
 
 
 def test_heavy_queries_from_all_sides(answers: Answerer) -> None:
@@ -283,7 +280,7 @@ def test_heavy_queries_from_all_sides(answers: Answerer) -> None:
 
     def ask(_: int) -> type[Exception]:
         with pytest.raises((LimitExceeded, Busy)) as caught:
-            answers.answer(heavy, format="json", timeout=3)
+            answers.answer(heavy, format="json", timeout=2)
         return caught.type
 
     with ThreadPoolExecutor(8) as threads:
