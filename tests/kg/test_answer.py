@@ -29,7 +29,7 @@ from kg.errors import (
     TooLarge,
     UnsupportedFormat,
 )
-from kg.iris import graph
+from kg.iris import PREFIXES, graph
 
 EX = "http://example.org/"
 PREFIX = f"PREFIX ex: <{EX}> "
@@ -294,6 +294,21 @@ def test_heavy_queries_from_all_sides(answers: Answerer) -> None:
         assert set(outcomes) == {LimitExceeded, Busy}
     assert cheap > 0
     assert next_is_answered(answers)
+
+
+def test_what_breaks_the_engine_is_told_as_such(
+    answers: Answerer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Dates with and without a zone have no total order, and the engine's sort gives up its life."""
+    dates = ['"2006-08-22"^^x:date', '"2006-08-23"^^x:date', '"2006-08-23Z"^^x:date']
+    moments = ['"2006-08-23T09:00:00+01:00"^^x:dateTime', '"2006-08-24Z"^^x:date']
+    other = '"23"^^x:float 23 27 29 3 30 "300" 300 4 5 6 7 "777-3426" 8 "888-4537" 9 9'
+    values = " ".join([*dates[:2], moments[0], dates[2], moments[1], other])
+    text = f"PREFIX x: <{PREFIXES['xsd']}> SELECT ?v {{ VALUES ?v {{ {values} }} }} ORDER BY"
+    with pytest.raises(QueryRefused, match="order by STR"):
+        answers.answer(text + " ?v", format="json")
+    assert "panicked" in caplog.text
+    assert answers.answer(text + " STR(?v)", format="json").rows == 22
 
 
 # --- what may be seen ---------------------------------------------------------------------------
