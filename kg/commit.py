@@ -30,6 +30,8 @@ _KEPT_WHEN_GONE = frozenset({*iris.NAMES, iris.IDENTIFIER, iris.RECORDED_BY})
 def propose(draft: Draft, proposal: Proposal, *, at: datetime) -> None:
     """Puts the difference between what a layer said of an entity and says now into the draft."""
     entity, layer = proposal.entity, proposal.layer
+    if proposal.cause is not None:
+        draft.causes[entity.iri] = proposal.cause
     old = set(draft.held(entity.iri).of(layer))
     if proposal.replaces is not None:
         old = _replaced(old, entity.iri, proposal.replaces)
@@ -62,11 +64,11 @@ def _tombstone(iri: str, old: set[Statement], at: datetime) -> frozenset[Stateme
     return frozenset(kept | former | gone)
 
 
-def commit(draft: Draft, *, version: int, at: datetime, causes: dict[str, str]) -> Change:
+def commit(draft: Draft, *, version: int, at: datetime) -> Change:
     """The draft as one change, with a revision for each entity and layer that it touches.
 
-    ``version`` is the version that the change will make; ``causes`` is the event or request
-    behind each entity, by IRI. What has no cause of its own followed from this version.
+    ``version`` is the version that the change will make; it stands for the cause of what has none
+    of its own.
     """
     when = moment(at)
     touched = {*draft.asserted, *draft.retracted}
@@ -81,7 +83,7 @@ def commit(draft: Draft, *, version: int, at: datetime, causes: dict[str, str]) 
             continue  # with what made an entity goes all that was said of it then
         revision = _revision(version, number)
         number += 1
-        cause = literal(causes.get(iri, f"version:{version}"))
+        cause = literal(draft.causes.get(iri, f"version:{version}"))
         draft.add((revision, iris.CREATES if creates else iris.REVISES, node(iri), HISTORY))
         draft.add((revision, iris.RECORDED_AT, when, HISTORY))
         draft.add((revision, iris.CAUSED_BY, cause, HISTORY))

@@ -74,6 +74,8 @@ class Draft:
         self.asserted: dict[tuple[str, Layer], set[Statement]] = {}
         self.retracted: dict[tuple[str, Layer], set[Statement]] = {}
         self.created: set[str] = set()
+        self.causes: dict[str, str] = {}
+        """The event or request behind a change of an entity, by its IRI."""
 
     def held(self, iri: str) -> Held:
         """What the graph states of an entity, this draft included."""

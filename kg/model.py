@@ -72,7 +72,8 @@ class Proposal:
 
     entity: Entity
     layer: Layer
-    cause: str
+    cause: str | None = None
+    """The id of the event or request behind it, where there is one of its own."""
     replaces: frozenset[str] | None = None
     """The predicates whose old values go; None replaces all that the layer says of the entity."""
 

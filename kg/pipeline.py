@@ -8,6 +8,7 @@ it finds nothing to change.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
@@ -19,8 +20,8 @@ from kg import iris
 from kg.commit import commit, propose, revised
 from kg.draft import Draft
 from kg.enrich import Rules, enrich
-from kg.errors import MlgError
-from kg.events import Inbox, Work
+from kg.errors import MlgError, SystemFailure
+from kg.events import Inbox, Request, Work
 from kg.facts import Facts
 from kg.hydrate import hydrate
 from kg.iris import EntityRef, Minter, graph
@@ -33,6 +34,8 @@ from kg.store import GraphStore
 from kg.submission import Submission, decode
 from kg.terms import Quad, Statement, iri_of
 from kg.validate import Validator, findings_quads, report_quads
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,12 +97,28 @@ class Pipeline:
             return None
         counts = Counts()
         for request in requests:
-            counts += self._submission(decode(request, self.minter))
+            counts += self._request(request)
         if works:
-            counts += self._events(works)
+            counts += self._events_apart_if_need_be(works)
         return counts
 
     # --- events -------------------------------------------------------------------------------
+
+    def _events_apart_if_need_be(self, works: list[Work]) -> Counts:
+        """A batch; one by one if it fails, so that what nobody foresaw stops only its own."""
+        try:
+            return self._events(works)
+        except SystemFailure:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault must not stop the other events
+            _log.exception("A batch of %d failed, first %s", len(works), works[0].ref)
+            if len(works) > 1:
+                counts = Counts()
+                for work in works:
+                    counts += self._events_apart_if_need_be([work])
+                return counts
+            self.inbox.bury(works[0], error=f"This is a fault of ours: {error!r}")
+            return Counts(dead=1)
 
     def _events(self, works: list[Work]) -> Counts:
         by_ref = {work.ref: work for work in works}
@@ -110,15 +129,14 @@ class Pipeline:
             )
             for name, contexts in self.contexts.items()
         ]
-        causes = {self.minter.mint(work.ref): work.event_id for work in works}
         entities = [entity for part in parts for entity in part.entities]
         draft = Draft(self.store)
         at = self.now()
         for entity in entities:
-            cause = causes.get(entity.iri, "")
+            cause = by_ref[entity.ref].event_id if entity.ref in by_ref else None
             propose(draft, Proposal(entity=entity, layer="source", cause=cause), at=at)
         enrich(draft, self.rules)
-        self._commit(draft, at=at, causes=causes)
+        self._commit(draft, at=at)
         self._ask_for_references(entities)
         counts = self._settle(by_ref, hydrated.unavailable, hydrated.unusable, parts)
         changes = {iri for record in (draft.asserted, draft.retracted) for iri, _ in record}
@@ -177,6 +195,18 @@ class Pipeline:
 
     # --- requests -----------------------------------------------------------------------------
 
+    def _request(self, request: Request) -> Counts:
+        """Decides one request, come what may: one that is undecided would come back for ever."""
+        try:
+            return self._submission(decode(request, self.minter))
+        except SystemFailure:
+            raise
+        except Exception as error:  # noqa: BLE001 - nor come back for ever
+            _log.exception("Request %s failed", request.id)
+            problem = {"code": SystemFailure.code, "detail": f"This is a fault of ours: {error!r}"}
+            self.inbox.decide(request.id, "refused", {"problem": problem})
+            return Counts(refused=1)
+
     def _submission(self, submission: Submission) -> Counts:
         """Commits what a person submitted, or refuses it with the violations that it would make."""
         at = self.now()
@@ -199,11 +229,10 @@ class Pipeline:
             node = f"urn:mlgraph:submission:{submission.id}"
             for quad in report_quads(node, new, at=at, graph=graph("quarantine")):
                 refusal.add(quad)
-            self._write(refusal, at=at, causes={})
+            self._write(refusal, at=at)
             self.inbox.decide(submission.id, "refused", submission.outcome(new))
             return Counts(refused=1)
-        causes = dict.fromkeys(described, submission.id)
-        self._commit(draft, at=at, causes=causes)
+        self._commit(draft, at=at)
         self._ask_for_references(submission.entities)
         self.store.publish()  # a write is acknowledged when it is synced and visible
         findings = [finding for iri in sorted(described) for finding in after[iri]]
@@ -219,12 +248,10 @@ class Pipeline:
     def record(self, proposals: Iterable[Proposal]) -> None:
         """Commits what this installation says of itself, outside any source."""
         draft, at = Draft(self.store), self.now()
-        causes = {}
         for proposal in proposals:
             propose(draft, proposal, at=at)
-            causes[proposal.entity.iri] = proposal.cause
         enrich(draft, self.rules)
-        self._commit(draft, at=at, causes=causes)
+        self._commit(draft, at=at)
 
     def catch_up(self) -> None:
         """Indexes what was committed after the index was last saved, before a crash."""
@@ -232,12 +259,12 @@ class Pipeline:
             iris_changed = revised(self.store, version)
             self._index(self.store, iris_changed, renamed=iris_changed)
 
-    def _commit(self, draft: Draft, *, at: datetime, causes: Mapping[str, str]) -> None:
+    def _commit(self, draft: Draft, *, at: datetime) -> None:
         changes = draft.changes()
         if not changes:
             return
         self._revalidate(draft, changes, at)
-        self._write(draft, at=at, causes=causes)
+        self._write(draft, at=at)
         named = {subject for subject, predicate, _ in changes if predicate in iris.NAMES}
         changed = {subject.partition("#")[0] for subject, _, _ in changes}
         self._index(draft.facts, changed, renamed=named)
@@ -255,8 +282,8 @@ class Pipeline:
             for quad in new - old:
                 draft.add(quad)
 
-    def _write(self, draft: Draft, *, at: datetime, causes: Mapping[str, str]) -> None:
-        change = commit(draft, version=self.store.version + 1, at=at, causes=dict(causes))
+    def _write(self, draft: Draft, *, at: datetime) -> None:
+        change = commit(draft, version=self.store.version + 1, at=at)
         if change:
             self.store.apply(change)
             self.store.sync()

@@ -160,8 +160,10 @@ class Worker:
             return Counts()
 
     def _revive(self) -> None:
+        """Opens the store again, and indexes again what the index lost of its last changes."""
         try:
             self.store.reopen()
+            self.pipeline.catch_up()
         except StoreUnavailable:
             return
         self._say("running")

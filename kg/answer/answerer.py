@@ -170,16 +170,13 @@ class Answerer:
         except SystemFailure as error:
             if "signal" not in error.details:
                 raise
-            raise QueryRefused(
-                f"The engine breaks down over this, which is its fault: {error}",
-                **error.details,
-            ) from error
+            raise _broken(error) from error
 
     def _on_snapshot(self, arguments: Mapping[str, Any], timeout: float | None) -> Result:
         """Evaluates on the newest checkpoint; on the next one, if it was removed meanwhile."""
         path = self._snapshot()
         while True:
-            given = {**arguments, "path": str(path.resolve())}
+            given = {**arguments, "path": str(path.absolute())}
             try:
                 return self.run(f"{_JOBS}:evaluate", arguments=given, timeout=timeout)
             except StoreUnavailable:
@@ -211,6 +208,13 @@ class Answerer:
         at: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _broken(error: SystemFailure) -> QueryRefused:
+    """For a process that died of a fault in the engine: the same query would kill the next one."""
+    hint = " Try it unordered, or order by STR(…)." if "total order" in str(error) else ""
+    message = f"The engine breaks down over this, which is a fault of the engine. {error}{hint}"
+    return QueryRefused(message, **error.details)
 
 
 def _whole(result: Result) -> bytes:

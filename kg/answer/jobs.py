@@ -41,7 +41,7 @@ def evaluate(task: Task) -> dict[str, int | None]:
     visible = Dataset(
         current=given["current"], merged=tuple(given["merged"]), named=tuple(given["named"])
     )
-    store = _checkpoint(task.kept, Path(given["path"])).store
+    store = _checkpoint(task.kept, given["path"]).store
     result = _query(store, given, visible.asked(default=default, named=named))
     form = given["format"]
     output = Measured(
@@ -75,14 +75,15 @@ def validate(task: Task) -> dict[str, Any]:
     return validate_document(task.body, **task.arguments)
 
 
-def _checkpoint(kept: dict[str, Any], path: Path) -> Checkpoint:
+def _checkpoint(kept: dict[str, Any], path: str) -> Checkpoint:
     """The checkpoint at the path, open. It stays so until another is asked for."""
-    current: Checkpoint | None = kept.get(_OPEN)
-    if current is None or current.path != path:
+    at, current = kept.get(_OPEN, (None, None))
+    if current is None or at != path:
         if current is not None:
             del kept[_OPEN]
             current.close()
-        current = kept[_OPEN] = Checkpoint(path)
+        current = Checkpoint(Path(path))
+        kept[_OPEN] = path, current
     return current
 
 

@@ -67,7 +67,7 @@ def _print_results(results: dict[str, Any]) -> None:
         for row in results["results"]["bindings"]
     ]
     output.table(rows, header=header)
-    click.echo(f"{len(rows)} rows", err=True)
+    click.echo(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}", err=True)
 
 
 @click.command()

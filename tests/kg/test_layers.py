@@ -47,7 +47,7 @@ class World:
             elif self.told.get((one.iri, layer)):
                 self.told[one.iri, layer] = frozenset(draft.held(one.iri).of(layer))
         enrich(draft, self.rules)
-        change = commit(draft, version=self.store.version + 1, at=at, causes={})
+        change = commit(draft, version=self.store.version + 1, at=at)
         if change:
             self.store.apply(change)
         self.copies[self.store.version] = frozenset(self.store.statements())

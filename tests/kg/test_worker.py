@@ -14,7 +14,7 @@ from kg.config import Settings, SourceSettings
 from kg.errors import StoreUnavailable
 from kg.events import Inbox
 from kg.iris import EntityRef, graph, term
-from kg.model import Event
+from kg.model import Document, Event, Snapshot
 from kg.search.searcher import Searcher
 from kg.sources.memory import MemorySource
 from kg.store import open_checkpoint
@@ -302,6 +302,30 @@ def test_a_store_that_cannot_write_loses_nothing(
     assert worker.inbox.pending() == 1 or facts(worker, "person/test/ada@example.com")
     worker.drain()
     assert facts(worker, "person/test/ada@example.com")[iris.PERSON_NAME] == "Ada Okafor"
+
+
+class Faulty(MemorySource):
+    """A source whose answers break what no rule of ours foresaw."""
+
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        snapshot = super().fetch(ref)
+        if ref.key == "poison":
+            elsewhere = Document(ref=EntityRef("person", "elsewhere", "x"), payload=None)  # type: ignore[arg-type]
+            return Snapshot(ref=ref, documents=(elsewhere,))
+        return snapshot
+
+
+def test_poison_stops_only_itself(tmp_path: Path) -> None:
+    source = Faulty("test")
+    for key in ("a", "poison", "b"):
+        source.put({**ADA, "key": key})
+    with Worker(settings(tmp_path), sources={"test": source}) as worker:
+        worker.inbox.publish([event("person", key) for key in ("a", "poison", "b")])
+        counts = worker.drain()
+        assert (counts.hydrated, counts.dead) == (2, 1)
+        (letter,) = worker.inbox.dead()
+        assert letter[0].key == "poison" and "fault of ours" in letter[1]
+        assert facts(worker, "person/test/b")[iris.PERSON_NAME] == "Ada Okafor"
 
 
 def test_one_worker_at_a_time(tmp_path: Path, worker: Worker) -> None:
