@@ -37,6 +37,9 @@ def propose(draft: Draft, proposal: Proposal, *, at: datetime) -> None:
         old = _replaced(old, entity.iri, proposal.replaces)
     new = _tombstone(entity.iri, old, at) if entity.gone else entity.statements
     new = draft.store.as_stored(new)
+    if entity.iri in draft.created and not old:
+        draft.create(entity.iri, layer, new)
+        return
     for statement in old - new:
         draft.withdraw(entity.iri, layer, statement)
     for statement in new - old:

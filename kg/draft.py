@@ -125,6 +125,19 @@ class Draft:
             self.facts.add(statement)
             _record((iri, layer), statement, self.asserted, self.retracted)
 
+    def create(self, iri: str, layer: Layer, statements: frozenset[Statement]) -> None:
+        """`state` for all that a layer says of an entity of which nothing is stated yet."""
+        held = self.held(iri)
+        if held.merged or layer != "source":
+            for statement in statements:
+                self.state(iri, layer, statement)
+            return
+        held.merged.update(statements)
+        self._added.update([(*statement, "") for statement in statements])
+        self.asserted[iri, layer] = set(statements)
+        for statement in statements:
+            self.facts.add(statement)
+
     def withdraw(self, iri: str, layer: Layer, statement: Statement) -> None:
         """Takes a statement out of a layer; it stays in the merged view while another has it."""
         held = self.held(iri)

@@ -45,6 +45,11 @@ class Rule:
     property: str
     path: tuple[Step, ...]
 
+    @property
+    def is_narrower(self) -> bool:
+        """Whether the path is one property, read forwards: a sub-property."""
+        return len(self.path) == 1 and not self.path[0].inverse
+
 
 class Rules:
     """The rules of an ontology, in an order in which each comes after what it needs."""
@@ -56,6 +61,11 @@ class Rules:
             self._of[rule.property].append(rule)
             for position, step in enumerate(rule.path):
                 self._using[step.predicate].append((rule, position))
+        self._narrower = {
+            name: frozenset(r.path[0].predicate for r in of if r.is_narrower)
+            for name, of in self._of.items()
+        }
+        self._chains = {name: [r for r in of if not r.is_narrower] for name, of in self._of.items()}
         needs = {
             name: {s.predicate for rule in of for s in rule.path} - {name}
             for name, of in self._of.items()
@@ -71,6 +81,13 @@ class Rules:
 
     def of(self, name: str) -> list[Rule]:
         return self._of[name]
+
+    def narrower(self, name: str) -> frozenset[str]:
+        """The properties that imply this one by themselves."""
+        return self._narrower[name]
+
+    def chains(self, name: str) -> list[Rule]:
+        return self._chains[name]
 
     def using(self, predicate: str, name: str) -> Iterator[tuple[Rule, int]]:
         """Where rules for a property use a predicate: the rule and the step's place in its path."""
@@ -128,7 +145,7 @@ def enrich(draft: Draft, rules: Rules) -> None:
     for name in rules.properties:
         todo = _candidates(rules, name, changed, either)
         while todo:
-            moved = {s for s in todo if _settle(draft, reasons, rules.of(name), s)}
+            moved = {s for s in todo if _settle(draft, reasons, rules, s)}
             changed[name] |= moved
             todo = _candidates(rules, name, {name: moved}, either)  # a rule may feed itself
 
@@ -149,9 +166,10 @@ def _candidates(
                     continue
                 if inverse:
                     left, right = right, left
-                tails = _reach(facts, after, right)
-                for head in _reach(facts, before, left):
-                    found.update((head, name, node(tail)) for tail in tails if tail != head)
+                tails = [node(tail) for tail in _reach(facts, after, right)]
+                for head in _reach(facts, before, left) if tails else ():
+                    itself = node(head)
+                    found.update((head, name, tail) for tail in tails if tail != itself)
     return found
 
 
@@ -174,16 +192,23 @@ def _follow(facts: Facts, step: Step, start: str) -> Iterable[str]:
     return [iri for value in values if (iri := iri_of(value))]
 
 
-def _settle(draft: Draft, reasons: _Reasons, rules: list[Rule], statement: Statement) -> bool:
-    """Derives one statement again; answers whether it came or went."""
-    head, _, value = statement
-    holds = False
-    paths: list[tuple[Statement, ...]] = []
-    for rule in rules:
-        for supports in _walk(draft.facts, rule.path, head, iri_of(value)):
-            holds = True
-            if len(rule.path) > 1:  # the reason of a sub-property is the axiom itself
-                paths.append(supports)
+def _settle(draft: Draft, reasons: _Reasons, rules: Rules, statement: Statement) -> bool:
+    """Derives one statement again; answers whether it came or went.
+
+    The reason of what a sub-property implies is the axiom itself, and is not kept.
+    """
+    head, name, value = statement
+    narrower = rules.narrower(name)
+    facts = draft.facts
+    holds = bool(narrower) and any(
+        end == value and predicate in narrower for _, predicate, end in facts.about(head)
+    )
+    paths = [
+        supports
+        for rule in rules.chains(name)
+        for supports in _walk(facts, rule.path, head, iri_of(value))
+    ]
+    holds = holds or bool(paths)
     before = draft.is_derived(statement)
     if paths or before:
         reasons.set(statement, paths)

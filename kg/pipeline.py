@@ -87,7 +87,7 @@ class Pipeline:
     executor: Executor
     retry: Retry
     now: Callable[[], datetime]
-    _typed: set[EntityRef] = field(default_factory=set)
+    _met: set[str] = field(default_factory=set)
 
     def run_once(self, limit: int) -> Counts | None:
         """One batch: every request that waits, then up to ``limit`` entities; None when idle."""
@@ -168,18 +168,18 @@ class Pipeline:
 
     def _ask_for_references(self, entities: Iterable[Entity]) -> None:
         """Puts an event on the bus for each entity that is referred to and not known yet."""
-        wanted: dict[EntityRef, Event] = {}
+        self._met.update(entity.iri for entity in entities)
+        wanted: list[Event] = []
         for entity in entities:
-            self._typed.add(entity.ref)
             for _, _, value in entity.statements:
-                if self.minter.is_entity(iri := iri_of(value)):
-                    ref = self._unknown(iri)
-                    if ref is not None and ref not in wanted:
+                iri = iri_of(value)
+                if iri and iri not in self._met and self.minter.is_entity(iri):
+                    self._met.add(iri)  # asked for once in the life of this process
+                    if ref := self._unknown(iri):
                         kind = ref.type.replace("-", "_") + ".referenced"
-                        id = f"reference:{ref}"
-                        wanted[ref] = Event(ref=ref, event_type=kind, event_id=id)
+                        wanted.append(Event(ref=ref, event_type=kind, event_id=f"reference:{ref}"))
         if wanted:
-            self.inbox.publish(wanted.values())
+            self.inbox.publish(wanted)
 
     def _unknown(self, iri: str) -> EntityRef | None:
         """The entity's name if a source can tell of it and the graph does not know it yet."""
@@ -188,9 +188,8 @@ class Pipeline:
         except MlgError:
             return None
         source = self.sources.get(ref.source)
-        if ref in self._typed or source is None or (source.types and ref.type not in source.types):
+        if source is None or (source.types and ref.type not in source.types):
             return None
-        self._typed.add(ref)  # asked for once in the life of this process
         return ref if next(iter(self.store.objects(iri, iris.TYPE)), None) is None else None
 
     # --- requests -----------------------------------------------------------------------------

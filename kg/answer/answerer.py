@@ -96,7 +96,7 @@ class Answerer:
 
     def answer(
         self,
-        query: str,
+        query: str | Query,
         *,
         format: str,
         timeout: float | None = None,
@@ -104,14 +104,14 @@ class Answerer:
         named_graphs: Sequence[str] = (),
         dataset: Dataset | None = None,
     ) -> Answer:
-        """Runs a query; ``format`` is our name of one that holds its form of answer.
+        """Runs a query, a text or what `read` made of it; ``format`` is our name of one for its form.
 
         ``timeout`` in seconds can shorten the limit, not raise it. ``default_graphs`` and
         ``named_graphs`` are those of the protocol, and take the place of FROM; ``dataset`` is what
         the caller may see. Raises `BadQuery`, `QueryRefused`, `TooLarge`, `UnsupportedFormat`,
         `LimitExceeded`, `Busy`, `StoreUnavailable`.
         """
-        read = self.read(query)
+        read = query if isinstance(query, Query) else self.read(query)
         offered = _MEDIA_TYPES[read.form]
         if format not in offered:
             raise UnsupportedFormat(

@@ -28,7 +28,7 @@ RESULTS: Final = {
     "tsv": ox.QueryResultsFormat.TSV,
 }
 
-_OPEN: Final = "open checkpoint"
+_OPEN, _PATH = "open checkpoint", "its path"  # in what a process keeps
 _NO_LIMIT: Final = 1 << 62  # the caller's guard had the real one
 
 
@@ -77,13 +77,14 @@ def validate(task: Task) -> dict[str, Any]:
 
 def _checkpoint(kept: dict[str, Any], path: str) -> Checkpoint:
     """The checkpoint at the path, open. It stays so until another is asked for."""
-    at, current = kept.get(_OPEN, (None, None))
-    if current is None or at != path:
-        if current is not None:
-            del kept[_OPEN]
-            current.close()
-        current = Checkpoint(Path(path))
-        kept[_OPEN] = path, current
+    current: Checkpoint | None = kept.get(_OPEN)
+    if current is not None and kept[_PATH] != path:
+        del kept[_OPEN]
+        current.close()
+        current = None
+    if current is None:
+        current = kept[_OPEN] = Checkpoint(Path(path))
+        kept[_PATH] = path
     return current
 
 

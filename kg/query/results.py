@@ -72,10 +72,11 @@ def too_many(limit: int, what: str) -> LimitExceeded:
 
 
 class _JsonRows:
-    """A row begins with ``{"`` after ``[`` or ``,``, and one that binds nothing is ``{}``.
+    """Each row but the first begins with ``,{"``, and with ``,{}`` if it binds nothing.
 
     Where a literal ends in ``,{`` its closing quote looks like a row's first; but only a literal
-    is followed by ``}`` or ``,``.
+    is followed by ``}`` or ``,``. Each pass over the bytes costs a part of the answer's time (six
+    of them took a fifth of it), so what can be told once is not looked for again.
     """
 
     def __init__(self) -> None:
@@ -87,14 +88,14 @@ class _JsonRows:
         data = self._held + chunk
         cut = len(data) if last else self._whole(data)
         data, self._held = data[:cut], data[cut:]
-        for start in (b',{"', b'[{"'):
-            self.rows += data.count(start)
-            self.rows -= data.count(start + b"}") + data.count(start + b",")
+        if not self.rows and b"[{" in data:  # nothing before the first row has that
+            self.rows = 1
+        self.rows += len(_NEXT_ROW.findall(data))
         if b"\\" in data:
             data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-        if b"{}" in data:
+        if b",{}" in data:
             outside = data.split(b'"')[self._in_string :: 2]
-            self.rows += sum(piece.count(b"{}") for piece in outside)
+            self.rows += sum(piece.count(b",{}") for piece in outside)
         self._in_string ^= data.count(b'"') & 1
         return self.rows
 
@@ -107,6 +108,7 @@ class _JsonRows:
         return len(data) - ((len(data) - len(data.rstrip(b"\\"))) & 1)
 
 
+_NEXT_ROW: Final = re.compile(rb',\{"[^},]')
 _ROW_STARTS: Final = (b',{"', b'[{"', b",{", b"[{", b",", b"[", b"{")
 
 
