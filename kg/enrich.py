@@ -10,6 +10,7 @@ but that axiom.
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,12 +41,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """``property ⊒ path``: the property holds from where the path begins to where it ends."""
+    """``derives ⊒ path``: the property holds from where the path begins to where it ends."""
 
-    property: str
+    derives: str
     path: tuple[Step, ...]
 
-    @property
+    @builtins.property
     def is_narrower(self) -> bool:
         """Whether the path is one property, read forwards: a sub-property."""
         return len(self.path) == 1 and not self.path[0].inverse
@@ -58,7 +59,7 @@ class Rules:
         self._of: dict[str, list[Rule]] = defaultdict(list)
         self._using: dict[str, list[tuple[Rule, int]]] = defaultdict(list)
         for rule in rules:
-            self._of[rule.property].append(rule)
+            self._of[rule.derives].append(rule)
             for position, step in enumerate(rule.path):
                 self._using[step.predicate].append((rule, position))
         self._narrower = {
@@ -91,7 +92,7 @@ class Rules:
 
     def using(self, predicate: str, name: str) -> Iterator[tuple[Rule, int]]:
         """Where rules for a property use a predicate: the rule and the step's place in its path."""
-        return ((r, i) for r, i in self._using.get(predicate, ()) if r.property == name)
+        return ((r, i) for r, i in self._using.get(predicate, ()) if r.derives == name)
 
 
 def read_rules(ontology: Iterable[Statement]) -> Rules:
@@ -116,11 +117,11 @@ def read_rules(ontology: Iterable[Statement]) -> Rules:
                 else Step(predicate=n)
                 for n in names
             )
-            rules.append(Rule(property=head, path=path))
+            rules.append(Rule(derives=head, path=path))
         if _is_ours(head) and head not in inverse_of:
             # Inverse names are for readers; they are never stored, and so derive nothing.
             wider = filter(_is_ours, facts.get(iris.SUBPROPERTY_OF, ()))
-            rules += [Rule(property=name, path=(Step(predicate=head),)) for name in wider]
+            rules += [Rule(derives=name, path=(Step(predicate=head),)) for name in wider]
     return Rules(rules)
 
 

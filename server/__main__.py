@@ -7,6 +7,7 @@ Granian's main process only holds the socket; the application lives in one worke
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import socket
 import sys
@@ -21,6 +22,9 @@ from kg.errors import MlgError
 
 if TYPE_CHECKING:
     from flask import Flask
+
+_UNUSABLE: Final = 2
+_FAILED: Final = 3
 
 _STOP_SECONDS: Final = 10
 """How long requests may go on after a signal to stop."""
@@ -44,11 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load(given.config, environ=os.environ)
     except MlgError as error:
         print(f"python -m server: {error}", file=sys.stderr)
-        return 2
+        return _UNUSABLE
     taken = _port_taken(settings)
     if taken is not None:
         print(f"python -m server: {taken}", file=sys.stderr)
-        return 2
+        return _UNUSABLE
     return _serve(settings)
 
 
@@ -72,7 +76,7 @@ def _serve(settings: Settings) -> int:
     try:
         granian.serve(target_loader=partial(_application, settings), wrap_loader=False)
     except SystemExit as stopped:
-        return 3 if stopped.code else 0
+        return _FAILED if stopped.code else 0
     return 0
 
 
@@ -84,10 +88,14 @@ def _application(settings: Settings) -> Flask:
     from kg.service import Service
     from server import create_app
 
-    service = Service(settings)
-    service.__enter__()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        service = Service(settings)
+    except MlgError as error:
+        print(f"python -m server: {error}", file=sys.stderr)
+        raise SystemExit(_FAILED) from error
     # A multiprocessing child leaves by os._exit: finalizers run, atexit and `with` do not.
-    util.Finalize(service, service.__exit__, args=(None, None, None), exitpriority=10)
+    util.Finalize(service, service.close, exitpriority=10)
     Thread(target=_follow, args=(parent_process(),), name="follow-parent", daemon=True).start()
     return create_app(service)
 
@@ -95,7 +103,7 @@ def _application(settings: Settings) -> Flask:
 def _follow(parent: Any) -> None:
     """Ends this worker when its parent is killed, or it would hold the port for ever."""
     parent.join()
-    os._exit(3)
+    os._exit(_FAILED)
 
 
 def _port_taken(settings: Settings) -> str | None:

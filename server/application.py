@@ -8,9 +8,7 @@ from flask import Flask, request
 from werkzeug.routing import BaseConverter
 
 from kg import __version__
-from kg.errors import MlgError
 from kg.service import Service
-from kg.views import Status
 from server import (
     context,
     errors,
@@ -37,7 +35,7 @@ _NAVIGATION: Final = (
 class _Key(BaseConverter):
     """An entity's key in a path: anything, slashes included, even doubled or at the start."""
 
-    regex = ".+"
+    regex = "(?s:.+)"
     part_isolating = False
 
 
@@ -48,7 +46,7 @@ def build(service: Service) -> Flask:
     app.url_map.merge_slashes = False
     context.install(app, service)
     errors.register(app)
-    headers.register(app)
+    headers.register(app, base=service.settings.base)
     for module in (portal, search, sparql, linked_data, events, submit, validate, health):
         app.register_blueprint(module.blueprint)
     _dress(app, service)
@@ -59,19 +57,14 @@ def _dress(app: Flask, service: Service) -> None:
     """Gives the templates what they show and link with."""
     minter = service.minter
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals |= {"version": __version__, "navigation": _NAVIGATION}
+    app.jinja_env.globals |= {
+        "version": __version__,
+        "navigation": _NAVIGATION,
+        "status": service.status,
+    }
     app.jinja_env.filters |= {
         "href": lambda iri: links.href(iri, minter=minter, root=request.script_root),
         "short": lambda iri: links.short(iri, minter=minter),
         "pieces": links.pieces,
         "as_query": links.relation_query,
     }
-
-    def status() -> Status | None:
-        """The footer's numbers; a page that tells of a failure must not fail for want of them."""
-        try:
-            return service.status()
-        except MlgError:
-            return None
-
-    app.jinja_env.globals["status"] = status

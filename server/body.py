@@ -8,12 +8,15 @@ without an error, and a document that was cut off may still validate. So no view
 from __future__ import annotations
 
 from typing import IO, Final
+from urllib.parse import parse_qsl
 
 from werkzeug.http import parse_options_header
 
-from kg.errors import TooLarge, UnsupportedFormat
+from kg.errors import BadInput, TooLarge, UnsupportedFormat
 
 _CHUNK: Final = 64 * 1024
+
+_MAX_FIELDS: Final = 200
 
 _FORGEABLE: Final = ("", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded")
 
@@ -62,3 +65,14 @@ def refuse_forgeable(kind: str) -> None:
     """
     if kind in _FORGEABLE:
         raise UnsupportedFormat(f"This route does not take a body of type {kind or 'none'!r}.")
+
+
+def form_fields(encoded: bytes) -> list[tuple[str, str]]:
+    """The fields of a query string or of a form's body, in order. Raises `BadInput`."""
+    try:
+        text = encoded.decode("utf-8")
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
+    except UnicodeDecodeError as error:
+        raise BadInput("The request's parameters are not percent-encoded UTF-8.") from error
+    except ValueError as error:
+        raise BadInput(f"The request has more than {_MAX_FIELDS} parameters.") from error

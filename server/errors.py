@@ -78,6 +78,16 @@ def kind_of(error: errors.MlgError) -> Kind:
     return next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
 
 
+def mark(answer: Response, *, error: errors.MlgError) -> Response:
+    """Gives an answer that tells of an error the error's status, and when to come back."""
+    kind = kind_of(error)
+    answer.status_code = kind.status
+    retry_after = error.details.get("retry_after", kind.retry_after)
+    if retry_after is not None:
+        answer.headers["Retry-After"] = str(retry_after)
+    return answer
+
+
 def again(problem: Mapping[str, Any], **details: Any) -> errors.MlgError:
     """An error that was told elsewhere (``code``, ``detail``, more) as one that can be raised."""
     members = {**problem, **details}
@@ -94,12 +104,10 @@ def register(app: Flask) -> None:
 
 
 def _told(error: errors.MlgError) -> Response:
-    kind = kind_of(error)
-    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.warning("%s %s: %s: %s", request.method, request.path, error.code, error)
-    answer = respond(problem_of(error))
-    if kind.retry_after is not None:
-        answer.headers["Retry-After"] = str(kind.retry_after)
+    # A full queue or a query over its time is the client's to know; a failing part is ours.
+    level = logging.WARNING if isinstance(error, errors.SystemFailure) else logging.INFO
+    _log.log(level, "%s %r: %s: %s", request.method, request.path, error.code, error)
+    answer = mark(respond(problem_of(error)), error=error)
     if isinstance(error, errors.UnsupportedFormat) and request.content_encoding:
         answer.headers["Accept-Encoding"] = "identity"
     return answer
@@ -127,7 +135,7 @@ def _in_our_words(status: HTTPStatus, error: HTTPException) -> str:
 def _untold(error: Exception) -> Response:
     """What nobody foresaw: the client gets a number, the log gets the rest."""
     request_id = secrets.token_hex(8)
-    _log.error("request %s: %s %s", request_id, request.method, request.path, exc_info=error)
+    _log.error("request %s: %s %r", request_id, request.method, request.path, exc_info=error)
     detail = f"The server failed in a way it should not. Report it as request {request_id}."
     problem = _problem(500, "internal-error", "Internal error", detail, request_id=request_id)
     return respond(problem)
@@ -154,12 +162,15 @@ def respond(problem: dict[str, Any]) -> Response:
     """A problem in the form that the client reads; in JSON when it accepts none of ours."""
     offer = negotiate.choose(request.headers.get("Accept"), offers=_OFFERS) or _OFFERS[0]
     if offer.name == "page":
-        text = render_template("problem.html", problem=problem)
+        # The page of a failure asks nobody for the footer's numbers: that may be what fails.
+        bare = problem["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR
+        text = render_template("problem.html", problem=problem, bare=bare)
     elif offer.name == "text":
         text = _as_text(problem)
     else:
         text = json.dumps(problem, ensure_ascii=False) + "\n"
-    answer = Response(text, status=problem["status"], content_type=offer.content_type)
+    data = text.encode("utf-8", "replace")  # half a surrogate pair may be what is wrong
+    answer = Response(data, status=problem["status"], content_type=offer.content_type)
     answer.vary.add("Accept")
     return answer
 
@@ -167,8 +178,5 @@ def respond(problem: dict[str, Any]) -> Response:
 def _as_text(problem: dict[str, Any]) -> str:
     """One line; most messages about a text begin with the line and column already."""
     text = f"{problem['title']}: {problem['detail']}"
-    if "line" in problem and "line" not in problem["detail"].lower():
-        text += (
-            " (" + ", ".join(f"{n} {problem[n]}" for n in ("line", "column") if n in problem) + ")"
-        )
-    return text + "\n"
+    place = ", ".join(f"{name} {problem[name]}" for name in ("line", "column") if name in problem)
+    return text + (f" ({place})\n" if place and "line" not in text.lower() else "\n")

@@ -1,10 +1,12 @@
-"""The headers that every answer carries: what a page may load, and who may read an answer."""
+"""Between origins: what a page may load, who may read an answer, who may not write."""
 
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import Forbidden
 
 _SECURITY: Final = {
     "Content-Security-Policy": (
@@ -21,8 +23,31 @@ _WRITES: Final = frozenset({"events", "submit"})
 _EXPOSED: Final = "Link, Location, Retry-After"
 
 
-def register(app: Flask) -> None:
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def register(app: Flask, *, base: str) -> None:
+    """Guards the routes of an application whose pages are at ``base``, or on this machine."""
+    own = _LOOPBACK | {urlsplit(base).hostname}
+
+    def refuse_other_origins() -> None:
+        # Only browsers send it. A name that was made to point at this machine (DNS rebinding)
+        # passes as our own origin in all else, the Host header included.
+        origin = request.headers.get("Origin")
+        if origin is None or request.blueprint not in _WRITES:
+            return
+        if _host(origin) not in own:
+            raise Forbidden(f"A page of {origin} may not write here.")
+
+    app.before_request(refuse_other_origins)
     app.after_request(_complete)
+
+
+def _host(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).hostname
+    except ValueError:
+        return None
 
 
 def _complete(answer: Response) -> Response:

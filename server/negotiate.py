@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 MAX_HEADER: Final = 4096
@@ -64,7 +65,13 @@ def choose(accept: str | None, *, offers: Sequence[Offer]) -> Offer | None:
     order decides, then ours. Parameters other than ``q`` (a charset, a profile) are ignored: every
     offer has one form. An absent, empty or unreadable header accepts everything.
     """
-    wishes = list(_wishes(accept)) if accept and len(accept) <= MAX_HEADER else []
+    usable = accept if accept and len(accept) <= MAX_HEADER else ""
+    return _chosen(usable, tuple(offers))
+
+
+@lru_cache(maxsize=256)  # clients send few different headers, and each costs a point query's tenth
+def _chosen(accept: str, offers: tuple[Offer, ...]) -> Offer | None:
+    wishes = list(_wishes(accept))
     if not wishes:
         return offers[0]
     best: tuple[float, int, int, int] | None = None

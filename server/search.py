@@ -27,7 +27,9 @@ def page() -> Response:
     """The hits of ``q``, 25 a page, narrowed by facets; an entity's IRI leads to its page."""
     text = request.args.get("q", "").strip()
     if wanted((HTML, JSON)) is JSON:
-        return api()
+        found_json = api()
+        found_json.vary.add("Accept")
+        return found_json
     jump = _jump(text)
     if jump is not None:
         return see_other(jump)

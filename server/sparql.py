@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.exceptions import NotAcceptable
 
 from kg import formats
-from kg.answer import Answer
+from kg.answer import Answer, Query
 from kg.errors import MlgError, UnsupportedFormat
 from kg.iris import PREFIXES
 from server import errors, results, sparql_protocol
@@ -48,8 +49,8 @@ def endpoint() -> Response:
     asked = _asked()
     if asked.query is None:
         return _description(asked)
-    offers = TABLES if _gives_table(asked.query) else GRAPHS
-    return _answer(asked, wanted(offers, named=asked.format))
+    query = service().answers.read(asked.query)
+    return _answer(asked, query, wanted(_offers(query), named=asked.format))
 
 
 @blueprint.post("/sparql/check")
@@ -72,13 +73,13 @@ def _read() -> bytes:
     return read_body(limit=3 * service().settings.integer("query.max_query_bytes") + 8192)
 
 
-def _gives_table(query: str) -> bool:
-    return service().answers.read(query).form in ("select", "ask")
+def _offers(query: Query) -> tuple[Offer, ...]:
+    return TABLES if query.form in ("select", "ask") else GRAPHS
 
 
-def _run(asked: SparqlRequest, offer: Offer) -> Answer:
+def _run(asked: SparqlRequest, query: Query, offer: Offer) -> Answer:
     return service().answers.answer(
-        asked.query or "",
+        query,
         format=offer.name,
         timeout=asked.timeout,
         default_graphs=asked.default_graphs,
@@ -86,10 +87,10 @@ def _run(asked: SparqlRequest, offer: Offer) -> Answer:
     )
 
 
-def _answer(asked: SparqlRequest, offer: Offer) -> Response:
+def _answer(asked: SparqlRequest, query: Query, offer: Offer) -> Response:
     """The answer to a program: whole when it is small, else in chunks as they are read."""
     try:
-        answer = _run(asked, offer)
+        answer = _run(asked, query, offer)
     except UnsupportedFormat as error:  # RDF/XML has no form for some properties
         raise NotAcceptable(str(error)) from error
     whole = isinstance(answer.body, bytes)
@@ -120,37 +121,38 @@ def _description(asked: SparqlRequest) -> Response:
 
 def _page() -> Response:
     """The query, its answer or what is wrong with it, and examples; the query is never lost."""
-    shown: dict[str, Any] = {"query": request.args.get("query", "")}
-    status = 200
+    asked = SparqlRequest(query=request.args.get("query"))
     try:
         asked = _asked()
-        shown["query"] = asked.query or ""
-        if shown["query"].strip():
-            shown |= _shown(asked)
+        return _filled(asked, _shown(asked) if (asked.query or "").strip() else {})
     except MlgError as error:
-        shown["problem"] = errors.problem_of(error)
-        status = errors.kind_of(error).status
+        page = _filled(asked, {"problem": errors.problem_of(error)})
+        return errors.mark(page, error=error)
+
+
+def _filled(asked: SparqlRequest, shown: Mapping[str, Any]) -> Response:
     page = render_template(
         "sparql.html",
+        query=asked.query or "",
         examples=service().example_queries(),
         limit_seconds=f"{service().settings.number('query.timeout_seconds'):g}",
         **shown,
     )
-    answer = make_response(page, status)
+    answer = make_response(page)
     answer.vary.add("Accept")
     return answer
 
 
 def _shown(asked: SparqlRequest) -> dict[str, Any]:
     """An answer for the page: a table, or statements as Turtle, unless it is too large to look at."""
-    gives_table = _gives_table(asked.query or "")
-    offers = TABLES if gives_table else GRAPHS
-    answer = _run(asked, offers[0])
+    query = service().answers.read(asked.query or "")
+    offers = _offers(query)
+    answer = _run(asked, query, offers[0])
     shown: dict[str, Any] = {"downloads": [(offer.name, _LABELS[offer.name]) for offer in offers]}
     if answer.size > SHOWN_BYTES:
         answer.close()
         return shown | {"too_large": answer.rows}
     data = b"".join(answer.iter_chunks())
-    if gives_table:
+    if offers is TABLES:
         return shown | {"table": results.table(data, most=SHOWN_ROWS)}
     return shown | {"document": data.decode()}

@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl
 
 from kg.errors import BadInput, BadIri, BadQuery, QueryRefused, UnsupportedFormat
 from server import body
@@ -19,7 +18,6 @@ from server import body
 FORM: Final = "application/x-www-form-urlencoded"
 QUERY: Final = "application/sparql-query"
 
-_MAX_FIELDS: Final = 200
 _IRI = re.compile(r"[a-z][a-z0-9+.-]*:[^\x00-\x20<>\"{}|^`\\]+", re.IGNORECASE)
 _UPDATE: Final = ("update", "using-graph-uri", "using-named-graph-uri")
 
@@ -43,11 +41,11 @@ def parse(
     Raises `BadInput` or `BadQuery` for what breaks the protocol, `UnsupportedFormat` for a body
     of another type, `QueryRefused` for what this server does not do.
     """
-    fields = _decode(query_string)
+    fields = body.form_fields(query_string)
     if method == "POST":
         kind = body.media_type(content_type)
         if kind == FORM:
-            fields += _decode(data)
+            fields += body.form_fields(data)
         elif kind == QUERY:
             fields.append(("query", _text(data)))
         else:
@@ -75,16 +73,6 @@ def _request(fields: Sequence[tuple[str, str]]) -> SparqlRequest:
         timeout=_seconds(_single(values, "timeout")),
         format=_single(values, "format") or None,
     )
-
-
-def _decode(encoded: bytes) -> list[tuple[str, str]]:
-    try:
-        text = encoded.decode("utf-8")
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
-    except UnicodeDecodeError as error:
-        raise BadQuery("The request's parameters are not percent-encoded UTF-8.") from error
-    except ValueError as error:
-        raise BadQuery(f"The request has more than {_MAX_FIELDS} parameters.") from error
 
 
 def _text(data: bytes) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from typing import Final
-from urllib.parse import parse_qs
 
 from flask import Blueprint, Response, make_response, render_template, request
 
@@ -62,15 +61,13 @@ def _rules() -> Mapping[str, Rule]:
 
 def _try(encoded: bytes) -> Response:
     """What was typed into the page, with its report below, or with what is wrong with it."""
-    fields = parse_qs(encoded.decode("utf-8", "replace"), max_num_fields=10)
-    data = fields.get("data", [""])[0]
-    name = fields.get("format", ["turtle"])[0]
+    fields = dict(body.form_fields(encoded))
+    data, name = fields.get("data", ""), fields.get("format", "turtle")
     try:
-        report = service().validate(data.encode("utf-8", "replace"), formats.by_name(name))
+        report = service().validate(data.encode(), formats.by_name(name))
     except MlgError as error:
-        answer = _page(problem=errors.problem_of(error), data=data, format=name)
-        answer.status_code = errors.kind_of(error).status
-        return answer
+        page = _page(problem=errors.problem_of(error), data=data, format=name)
+        return errors.mark(page, error=error)
     return _page(report=report, data=data, format=name)
 
 

@@ -19,6 +19,7 @@ from kg.service import Service
 from kg.worker import Worker
 from server import create_app
 from tests.server.installation import BASE, PAYLOADS, Installation
+from tests.server.web import free_port, start, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +33,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         base = "{BASE}"
         data_dir = "{folder / "data"}"
         [query]
-        timeout_seconds = 5.0
+        timeout_seconds = 3.0
         max_rows = 5000
+        memory_mb = 512
         [server]
         max_body_mb = 1
         [sources.registry]
@@ -44,7 +46,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     )
     settings = load(config, environ={})
     with ExitStack() as stack:
-        worker = stack.enter_context(_working(settings))
+        worker = stack.enter_context(working(settings))
         service = stack.enter_context(Service(settings))
         found = Installation(settings=settings, service=service, worker=worker, file=file)
         found.tell(*((p["type"], p["key"]) for p in PAYLOADS))
@@ -54,7 +56,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 
 @contextmanager
-def _working(settings: Settings) -> Iterator[Worker]:
+def working(settings: Settings) -> Iterator[Worker]:
     """A worker in a thread of this process, as it runs in a process of its own elsewhere."""
     stop = threading.Event()
     with Worker(settings) as worker:
@@ -75,3 +77,15 @@ def app(installation: Installation) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def port(installation: Installation) -> Iterator[int]:
+    """The port of the real web process, over the same installation."""
+    port = free_port()
+    process = start(installation, port)
+    wait_for(port, process)
+    yield port
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0

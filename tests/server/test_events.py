@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.server.installation import Installation, event
+from tests.server.installation import BASE, Installation, event
 
 
 def test_one_event_reaches_the_graph(client: FlaskClient, installation: Installation) -> None:
@@ -110,14 +110,21 @@ def test_what_another_origin_can_send_unasked_is_refused(
     assert answer.json["code"] == "unsupported-format"
 
 
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://kg.example.evil", "null", "x["])
 @pytest.mark.parametrize("path", ["/events", "/webhooks/registry", "/submit"])
-def test_no_other_origin_is_let_in(client: FlaskClient, path: str) -> None:
+def test_no_other_origin_is_let_in(client: FlaskClient, path: str, origin: str) -> None:
     asked = client.options(
-        path,
-        headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"},
+        path, headers={"Origin": origin, "Access-Control-Request-Method": "POST"}
     )
-    told = client.post(path, json={}, headers={"Origin": "https://evil.example"})
+    told = client.post(path, json={}, headers={"Origin": origin})
+    assert (asked.status_code, told.status_code) == (403, 403)
     assert not [name for name, _ in (*asked.headers, *told.headers) if "Access-Control" in name]
+
+
+@pytest.mark.parametrize("origin", [BASE, "http://localhost:8080", "http://[::1]:9000", None])
+def test_our_own_pages_and_programs_may_write(client: FlaskClient, origin: str | None) -> None:
+    headers = {} if origin is None else {"Origin": origin}
+    assert client.post("/events", json=[], headers=headers).status_code == 202
 
 
 @pytest.mark.parametrize("path", ["/events", "/webhooks/registry", "/submit", "/validate"])

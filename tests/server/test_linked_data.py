@@ -73,6 +73,7 @@ def test_odd_keys_survive_the_way(client: FlaskClient) -> None:
         ("/id/Model/registry/x", 400, "bad-iri"),
         ("/id/model/Not A Source/x", 400, "bad-iri"),
         ("/id/model/registry/%00", 400, "bad-iri"),
+        ("/id/model/registry/a%0D%0ASet-Cookie:%20x=1", 400, "bad-iri"),
         ("/id/model/registry/" + "x" * 2001, 400, "bad-iri"),
     ],
 )

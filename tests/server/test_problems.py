@@ -91,6 +91,7 @@ def test_a_method_that_is_not_taken_names_those_that_are(client: FlaskClient) ->
     ("error", "status", "retry_after"),
     [
         (Busy("All query processes are at work; ask again in a moment."), 503, "1"),
+        (Busy("The index is being opened; ask again soon.", retry_after=7), 503, "7"),
         (LimitExceeded("The query ran for 30 s.", limit="time"), 503, "10"),
         (LimitExceeded("The answer has more than 5 rows.", limit="rows"), 413, None),
     ],

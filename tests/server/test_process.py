@@ -8,8 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
@@ -17,46 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.server.installation import Installation
-
-
-def free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port: int = trial.getsockname()[1]
-        return port
-
-
-def start(installation: Installation, port: int) -> subprocess.Popen[bytes]:
-    """The web process as ``mlg web`` starts it: settings from a file and the environment."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("MLG_")}
-    environment |= {
-        "MLG_CONFIG": str(installation.file.with_name("mlg.toml")),
-        "MLG_SERVER_PORT": str(port),
-        "MLG_SERVER_THREADS": "4",
-    }
-    root = Path(__file__).parents[2]
-    return subprocess.Popen(
-        [sys.executable, "-m", "server"], env=environment, cwd=root, stderr=subprocess.PIPE
-    )
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        try:
-            if ask(port, "/healthz") == 200:
-                return
-        except ConnectionError:
-            time.sleep(0.05)
-    pytest.fail(f"the server ended: {process.communicate()[1].decode()}")
-
-
-def ask(port: int, path: str) -> int:
-    """The status of a GET on a connection of its own."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-        connection.request("GET", path)
-        with connection.getresponse() as answer:
-            answer.read()
-            return answer.status
+from tests.server.web import ask, free_port, start, wait_for
 
 
 def worker_of(process: subprocess.Popen[bytes]) -> int:
@@ -69,17 +28,6 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-@pytest.fixture(scope="module")
-def port(installation: Installation) -> Iterator[int]:
-    port = free_port()
-    process = start(installation, port)
-    wait_for(port, process)
-    yield port
-    process.terminate()
-    process.communicate(timeout=30)
-    assert process.returncode == 0
 
 
 def test_connections_are_kept(port: int) -> None:

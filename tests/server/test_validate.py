@@ -108,3 +108,12 @@ def test_what_is_not_built_is_refused(client: FlaskClient, name: str) -> None:
     assert answer.status_code == 400
     assert answer.json is not None
     assert answer.json["parameter"] == name
+
+
+@pytest.mark.parametrize("form", ["&".join(f"a{n}=1" for n in range(300)), "data=%FF"])
+def test_forms_that_cannot_be_read(client: FlaskClient, form: str) -> None:
+    kind = "application/x-www-form-urlencoded"
+    answer = client.post("/validate", data=form, content_type=kind)
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["code"] == "bad-input"
