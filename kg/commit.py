@@ -74,7 +74,8 @@ def commit(draft: Draft, *, version: int, at: datetime) -> Change:
     of its own.
     """
     when = moment(at)
-    touched = {*draft.asserted, *draft.retracted}
+    records = (draft.asserted, draft.retracted)
+    touched = {key for record in records for key, statements in record.items() if statements}
     number = 0
     for iri, layer in sorted(touched):
         asserted = draft.asserted.get((iri, layer), set())
@@ -82,7 +83,7 @@ def commit(draft: Draft, *, version: int, at: datetime) -> Change:
         first_layer = "source" if (iri, "source") in touched else "steward"
         created = iri in draft.created and (iri, first_layer) in touched
         creates = created and layer == first_layer
-        if not (asserted or retracted) or (created and not creates):
+        if created and not creates:
             continue  # with what made an entity goes all that was said of it then
         revision = _revision(version, number)
         number += 1

@@ -19,6 +19,7 @@ from kg.terms import Quad, Statement
 
 STEWARD, DERIVED, DOUBLED = graph("steward"), graph("derived"), graph("doubled")
 _LAYER_GRAPH = {"steward": STEWARD, "derived": DERIVED}
+_LAYERS: tuple[Layer, ...] = ("source", "steward", "derived")
 
 
 class Graphs(Facts, Protocol):
@@ -123,12 +124,12 @@ class Draft:
             held.merged.add(statement)
             self.add((*statement, ""))
             self.facts.add(statement)
-            _record((iri, layer), statement, self.asserted, self.retracted)
+            _record(iri, layer, statement, self.asserted, self.retracted)
 
     def create(self, iri: str, layer: Layer, statements: frozenset[Statement]) -> None:
         """`state` for all that a layer says of an entity of which nothing is stated yet."""
         held = self.held(iri)
-        if held.merged or layer != "source":
+        if held.merged or layer != "source" or not statements:
             for statement in statements:
                 self.state(iri, layer, statement)
             return
@@ -155,7 +156,7 @@ class Draft:
             held.merged.discard(statement)
             self.remove((*statement, ""))
             self.facts.remove(statement)
-            _record((iri, layer), statement, self.retracted, self.asserted)
+            _record(iri, layer, statement, self.retracted, self.asserted)
 
     def add(self, quad: Quad) -> None:
         """Adds a statement to any graph, outside the layers."""
@@ -182,13 +183,19 @@ class Draft:
 
 
 def _record(
-    key: tuple[str, Layer],
+    iri: str,
+    layer: Layer,
     statement: Statement,
     here: dict[tuple[str, Layer], set[Statement]],
     there: dict[tuple[str, Layer], set[Statement]],
 ) -> None:
-    undone = there.get(key)
-    if undone and statement in undone:
-        undone.discard(statement)
-    else:
-        here.setdefault(key, set()).add(statement)
+    """Notes what the merged view gains or loses; what came and went again is no change.
+
+    So one layer may take a statement over from another, and nothing is said of it in history.
+    """
+    for other in _LAYERS if there else ():
+        undone = there.get((iri, other))
+        if undone and statement in undone:
+            undone.discard(statement)
+            return
+    here.setdefault((iri, layer), set()).add(statement)

@@ -10,7 +10,6 @@ but that axiom.
 
 from __future__ import annotations
 
-import builtins
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,7 +45,7 @@ class Rule:
     derives: str
     path: tuple[Step, ...]
 
-    @builtins.property
+    @property
     def is_narrower(self) -> bool:
         """Whether the path is one property, read forwards: a sub-property."""
         return len(self.path) == 1 and not self.path[0].inverse

@@ -44,7 +44,7 @@ class Worker:
     """An installation opened for writing. A context manager; `StoreUnavailable` if another is.
 
     ``sources`` replaces those of the settings, in tests; ``fresh_index`` throws the search index
-    away, for when it is damaged.
+    away, for when it is damaged; ``engine`` is the one that validates.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Worker:
         *,
         sources: dict[str, Source] | None = None,
         fresh_index: bool = False,
+        engine: str = "shacl",
         now: Callable[[], datetime] | None = None,
     ) -> None:
         self.settings = settings
@@ -75,12 +76,17 @@ class Worker:
                 sources = {name: connect(table) for name, table in settings.sources.items()}
             for source in sources.values():
                 opening.callback(source.close)
-            self._wire(sources, executor, vocabulary)
+            self._wire(sources, executor, vocabulary, engine=engine)
             self._say("running")
             self._stack = opening.pop_all()
 
     def _wire(
-        self, sources: dict[str, Source], executor: ThreadPoolExecutor, vocabulary: Vocabulary
+        self,
+        sources: dict[str, Source],
+        executor: ThreadPoolExecutor,
+        vocabulary: Vocabulary,
+        *,
+        engine: str,
     ) -> None:
         minter = self.settings.minter
         contexts = {}
@@ -95,7 +101,7 @@ class Worker:
             sources=sources,
             contexts=contexts,
             rules=read_rules(vocabulary.statements),
-            validator=Validator(vocabulary=vocabulary, now=self._now),
+            validator=Validator(vocabulary=vocabulary, engine_name=engine, now=self._now),
             minter=minter,
             labels=vocabulary.labels,
             executor=executor,

@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from kg.answer.answerer import Answer, Answerer
 from kg.answer.dataset import Dataset
+from kg.query.guard import Query
 
-__all__ = ["Answer", "Answerer", "Dataset"]
+__all__ = ["Answer", "Answerer", "Dataset", "Query"]

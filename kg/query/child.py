@@ -55,7 +55,7 @@ class Child:
         self.busy = False
         self.spent = False
         self._heard = 0
-        self._said = tempfile.TemporaryFile(prefix="mlg-worker-")  # noqa: SIM115
+        self._said = tempfile.TemporaryFile(prefix="mlg-worker-")  # noqa: SIM115 - `close` does it
         self._connection, theirs = socket.socketpair()
         where = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
         command = ["-m", "kg.query.process", str(theirs.fileno()), str(memory_mb), where, *modules]
@@ -169,8 +169,10 @@ class Child:
             )
         _log.error("a query process died (%s): %s", name, said)
         panic = _PANIC.search(said)
-        reason = f": {panic[1] if panic else said.partition(chr(10))[0]}" if said else ""
-        return SystemFailure(f"The query process died ({name}){reason}.", signal=name)
+        reason = panic[1] if panic else said.rpartition("\n")[2]
+        return SystemFailure(
+            f"The query process died ({name}): {reason or 'no word'}.", signal=name
+        )
 
 
 def _result(frame: Frame) -> Result:

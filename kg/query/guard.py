@@ -17,7 +17,7 @@ from kg.errors import QueryRefused, TooLarge
 from kg.iris import PREFIXES
 from kg.query import caps
 from kg.query.spelling import Spelling, spell
-from kg.query.tokens import Token, bad, position_of, tokenise
+from kg.query.tokens import Token, bad, position_of, shorten, tokenise
 
 Form = Literal["select", "ask", "construct", "describe"]
 
@@ -117,7 +117,7 @@ def _words(text: str, tokens: Sequence[Token]) -> None:
         if word and word not in WORDS:
             near = get_close_matches(word, sorted(WORDS), n=1, cutoff=0.8)
             hint = f"; {near[0]} is" if near else ""
-            raise bad(text, token.start, f"{token.text!r} is not a word of SPARQL{hint}")
+            raise bad(text, token.start, f"{shorten(token.text)!r} is not a word of SPARQL{hint}")
 
 
 def _prologue(text: str, tokens: Sequence[Token]) -> tuple[dict[str, str], int]:
@@ -157,7 +157,9 @@ def _form(text: str, tokens: Sequence[Token], first: int) -> Form:
             column=column,
         )
     if token.keyword not in _FORMS:
-        problem = f"a query begins with SELECT, ASK, CONSTRUCT or DESCRIBE, not {token.text!r}"
+        problem = (
+            f"a query begins with SELECT, ASK, CONSTRUCT or DESCRIBE, not {shorten(token.text)!r}"
+        )
         raise bad(text, token.start, problem)
     return _FORMS[token.keyword]
 

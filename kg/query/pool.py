@@ -7,8 +7,9 @@ function with JSON arguments (see `kg.query.process`).
 
 Short jobs must not wait behind long ones. There is one process more than ``workers``: every job
 starts as a short one, and a job that is not done after `SHORT_SECONDS` needs one of ``workers``
-places for long ones to go on. If none is free it makes room, and starts again when one is. Nobody
-waits longer than `WAIT_SECONDS` for a process or a place; then it is `Busy`.
+places for long ones. While none is free it goes on as long as nobody waits for its process; then
+it makes room, and starts again when there is a place. Nobody waits longer than `WAIT_SECONDS` for
+a process or a place; then the pool is `Busy`.
 
 Open the pool after any fork. It is used from many threads.
 """
@@ -16,7 +17,6 @@ Open the pool after any fork. It is used from many threads.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +27,7 @@ from typing import Final, Self
 from kg.errors import Busy, LimitExceeded, SystemFailure
 from kg.query.child import Child, Job, Result
 from kg.query.frames import Overdue
+from kg.query.turns import Turns
 
 __all__ = ["Job", "Pool", "Result"]
 
@@ -35,6 +36,7 @@ WAIT_SECONDS: Final = 1.5
 START_SECONDS: Final = 20.0
 RETRY_AFTER: Final = 2
 """Seconds after which `Busy` is worth another try; in its details as ``retry_after``."""
+_STEP_SECONDS: Final = 0.02
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class Pool:
         self._wait = wait_seconds
         self._size = max(1, workers) + 1
         self._long = threading.BoundedSemaphore(max(1, workers))
-        self._idle: queue.LifoQueue[Child] = queue.LifoQueue()
+        self._idle: Turns[Child] = Turns()
         self._lock = threading.Lock()
         self._children: set[Child] = set()
         self._starters: set[threading.Thread] = set()
@@ -82,11 +84,9 @@ class Pool:
             child.begin(job, deadline=deadline)
             if child.done_within(min(self._short, timeout)) or timeout <= self._short:
                 return child.finish(deadline=deadline)
-            if self._long.acquire(blocking=False):
-                try:
+            with self._place(child, until=min(patience, deadline)) as may_go_on:
+                if may_go_on or time.monotonic() >= deadline:
                     return child.finish(deadline=deadline)
-                finally:
-                    self._long.release()
         if not self._long.acquire(timeout=max(0.0, patience - time.monotonic())):
             raise _busy()
         try:
@@ -98,6 +98,18 @@ class Pool:
                 return child.finish(deadline=deadline)
         finally:
             self._long.release()
+
+    @contextmanager
+    def _place(self, child: Child, *, until: float) -> Iterator[bool]:
+        """Whether a job that turned out long may go on: it has a place, or is done meanwhile."""
+        held = self._long.acquire(blocking=False)
+        while not (held or child.done_within(0) or self._idle.waiting or time.monotonic() > until):
+            held = self._long.acquire(timeout=_STEP_SECONDS)
+        try:
+            yield held or child.done_within(0)
+        finally:
+            if held:
+                self._long.release()
 
     @contextmanager
     def _child(self, patience: float) -> Iterator[Child]:
@@ -113,17 +125,15 @@ class Pool:
             if child.busy or child.spent or self._closed.is_set():
                 self._replace(child)
             else:
-                self._idle.put(child)
+                self._idle.give(child)
 
     def _take(self, patience: float) -> Child:
         while True:
             if self._closed.is_set():
                 raise SystemFailure("The query pool is closed.")
-            left = patience - time.monotonic()
-            try:
-                child = self._idle.get(timeout=left) if left > 0 else self._idle.get_nowait()
-            except queue.Empty:
-                raise _busy() from None
+            child = self._idle.take(seconds=patience - time.monotonic())
+            if child is None:
+                raise _busy()
             if child.alive():
                 return child
             self._replace(child)
@@ -163,7 +173,7 @@ class Pool:
                 self._closed.wait(pause)
                 pause = min(2 * pause, 5.0)
             else:
-                self._idle.put(child)
+                self._idle.give(child)
                 self._trouble = None
                 self._tried.set()
                 break
@@ -197,15 +207,12 @@ class Pool:
         self._tried.set()
         with self._lock:
             children, starters = list(self._children), list(self._starters)
-        for child in children:
-            child.kill()
+        for one in children:
+            one.kill()
         for starter in starters:
             starter.join()
-        while True:
-            try:
-                self._drop(self._idle.get_nowait())
-            except queue.Empty:
-                break
+        while (child := self._idle.take(seconds=0)) is not None:
+            self._drop(child)
 
     def __enter__(self) -> Self:
         return self

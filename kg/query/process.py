@@ -1,8 +1,8 @@
 """What a worker process runs: ``python -m kg.query.process DESCRIPTOR MEMORY_MB PATH MODULE…``.
 
-It imports the modules (from where its parent would, ``PATH`` is that one's ``sys.path``), limits
-itself, says that it is ready, and then does one job after another.
-A job is a function, named ``module:function``, that takes a `Task` and returns what JSON can hold.
+It imports the modules (from where its parent would: ``PATH`` is that one's ``sys.path``), limits
+itself, says that it is ready, and then does one job after another. A job is a function, named
+``module:function``, that takes a `Task` and returns what JSON can hold.
 
 Jobs run in a thread with a stack of 512 MB, since our engine recurses. The main thread only
 watches the socket: when the parent is gone, it ends the process, in the middle of a query too.
@@ -45,7 +45,7 @@ class Output:
         if self._file is None and self.size > INLINE_BYTES:
             from tempfile import TemporaryFile  # most processes never need it
 
-            self._file = TemporaryFile(prefix="mlg-answer-")  # noqa: SIM115
+            self._file = TemporaryFile(prefix="mlg-answer-")  # noqa: SIM115 - `close` does it
             self._file.write(self._small)
             self._small.clear()
         if self._file is None:
@@ -115,7 +115,10 @@ def _work(connection: socket.socket, isolated: bool, start: threading.Event) -> 
             finally:
                 output.close()
     except Disconnected:
-        os._exit(0)
+        pass
+    except BaseException:  # noqa: BLE001 - the main thread would go on waiting for nothing
+        traceback.print_exc()
+    os._exit(1)
 
 
 def _do(job: Frame, output: Output, known: dict[str, JobFunction], kept: dict[str, Any]) -> Frame:

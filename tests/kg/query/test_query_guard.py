@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import pyoxigraph as ox
@@ -89,7 +89,7 @@ def test_the_rest_is_refused_where_it_is_wrong(case: Refused, store: ox.Store) -
     assert caught.value.code == case.code
     assert caught.value.details["line"] == case.line, caught.value
     assert caught.value.details["column"] == case.column, caught.value
-    assert f"ine {case.line}, column {case.column}" in str(caught.value)
+    assert f"line {case.line}, column {case.column}" in str(caught.value).lower()
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,9 @@ def test_what_callers_learn() -> None:
     assert query.prefixes == {"a.b": "x#"}
     assert query.dataset == ((False, r"<\u0067>"), (True, "n0:h"))
     asked = " ".join(f"({iri} AS ?g{n})" for n, (_, iri) in enumerate(query.dataset))
-    solution = next(iter(ox.Store().query(f"{query.prologue} SELECT {asked} {{}}")))
+    result = ox.Store().query(f"{query.prologue} SELECT {asked} {{}}")
+    assert isinstance(result, ox.QuerySolutions)
+    solution = next(result)
     assert [str(iri) for iri in solution] == [
         "<http://example.org/g>",
         "<http://example.org/x#h>",
@@ -178,8 +180,8 @@ BLOW_UPS: dict[str, Callable[[int], str]] = {
 MUST_PASS = {"optionals": 60, "and": 400, "alternatives": 400, "filters": 400, "unions": 90}
 
 
-def _group(parts: object) -> str:
-    return f"{EX}SELECT * {{ {' '.join(parts)} }}"  # type: ignore[call-overload]
+def _group(parts: Iterable[str]) -> str:
+    return f"{EX}SELECT * {{ {' '.join(parts)} }}"
 
 
 @pytest.mark.parametrize("name", BLOW_UPS)
@@ -262,9 +264,30 @@ FRAGMENTS = st.sampled_from(
         *("trueSERVICE", "'a'SERVICE", "?xSERVICE", "_:b.SERVICE", "@enSERVICE", "\\u0053ERVICE"),
         *(":x", "<http://127.0.0.1:1/>", "?x", "{}", " { } ", "{", "}", "(", ")", ".", ";", ","),
         *("'''", '"""', "'", '"', "\\q", "\\'", '\\"', "\\", "\\uD800", "#", "\n", "#>", " "),
-        *("?s ?p ", "?s :p 1 ", ":s :p :o.", ":a.b.c", "FILTER(?a<?b", "FILTER(1<2", ">", "<", "<<"),
+        *(
+            "?s ?p ",
+            "?s :p 1 ",
+            ":s :p :o.",
+            ":a.b.c",
+            "FILTER(?a<?b",
+            "FILTER(1<2",
+            ">",
+            "<",
+            "<<",
+        ),
         *("<?b)SERVICE:x#>", "<b)SERVICE :x#>", "<2)SERVICE:x#>", "BIND(1AS?x)", "OPTIONAL", "a "),
-        *("GRAPH ", "FILTER EXISTS", "{SELECT*{", "VALUES ?x{", "true", "-1", "1.", "1e", "[]", "&&"),
+        *(
+            "GRAPH ",
+            "FILTER EXISTS",
+            "{SELECT*{",
+            "VALUES ?x{",
+            "true",
+            "-1",
+            "1.",
+            "1e",
+            "[]",
+            "&&",
+        ),
     ]
 )
 PROLOGUE = (

@@ -130,6 +130,12 @@ def test_another_death_is_a_failure_of_the_system(pool: Pool) -> None:
     assert pool.run(job("echo", b"next"), timeout=LONG).body == b"next"
 
 
+def test_a_result_that_json_cannot_hold_is_one_as_well(pool: Pool) -> None:
+    with pytest.raises(SystemFailure, match="not JSON serializable"):
+        pool.run(job("answer_nonsense"), timeout=LONG)
+    assert pool.run(job("echo", b"next"), timeout=LONG).body == b"next"
+
+
 def test_the_memory_limit(pool: Pool) -> None:
     assert pool.run(job("take_memory", mb=100), timeout=LONG).value == 100 << 20
     with pytest.raises(LimitExceeded) as caught:
@@ -209,7 +215,7 @@ def test_a_process_killed_between_jobs_is_not_noticed(pool: Pool) -> None:
     pids = {pool.run(job("pid"), timeout=LONG).value for _ in range(3)}
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    wait_for_death(*pids)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # until it is gone, with all threads
     assert pool.run(job("pid"), timeout=LONG).value not in pids
 
 
@@ -220,7 +226,9 @@ def test_short_jobs_pass_long_ones_and_too_many_long_ones_are_told() -> None:
     with Pool(workers=2, memory_mb=256, modules=[MODULE], wait_seconds=0.3) as pool:
         pool.run(job("echo"), timeout=LONG)
         with ThreadPoolExecutor(5) as threads:
-            long = [threads.submit(pool.run, job("sleep", seconds=2.5), timeout=LONG) for _ in range(5)]
+            long = [
+                threads.submit(pool.run, job("sleep", seconds=2.5), timeout=LONG) for _ in range(5)
+            ]
             refused = 0
             for one in long:
                 try:
@@ -231,6 +239,15 @@ def test_short_jobs_pass_long_ones_and_too_many_long_ones_are_told() -> None:
                     # The two places are taken for a while yet: a short job passes.
                     assert pool.run(job("echo", b"short"), timeout=LONG).body == b"short"
         assert refused == 3
+
+
+def test_a_job_without_a_place_goes_on_while_nobody_needs_its_process() -> None:
+    with Pool(workers=1, memory_mb=256, modules=[MODULE], wait_seconds=LONG) as pool:
+        pids = {pool.run(job("pid"), timeout=LONG).value for _ in range(2)}
+        with ThreadPoolExecutor(2) as threads:
+            jobs = [job("sleep", seconds=0.6), job("sleep", seconds=0.9)]
+            list(threads.map(lambda one: pool.run(one, timeout=LONG), jobs))
+        assert all(is_alive(pid) for pid in pids)  # neither was killed
 
 
 def test_a_job_that_made_room_starts_again_when_there_is_a_place() -> None:
@@ -288,7 +305,7 @@ def test_a_pool_that_is_not_used_has_no_process() -> None:
 def test_processes_that_cannot_start_are_told() -> None:
     with (
         Pool(workers=1, memory_mb=256, modules=["no_such_module"]) as pool,
-        pytest.raises(SystemFailure, match="No query process can start.*no_such_mod"),
+        pytest.raises(SystemFailure, match=r"No query process can start.*no_such_mod"),
     ):
         pool.run(job("echo"), timeout=LONG)
 
