@@ -75,8 +75,13 @@ def closure(ontology: ox.Store, prefixes: dict[str, str]) -> ox.Store:
     facts = read(ONTOLOGY / "examples", HERE / "troubles")
     graph = rdflib.Graph()
     graph.parse(data=text(axioms) + text(facts), format="nt")
-    owlrl.DeductiveClosure(owlrl.OWLRL_Semantics, axiomatic_triples=False, datatype_axioms=False).expand(graph)
+    owlrl.DeductiveClosure(
+        owlrl.OWLRL_Semantics, axiomatic_triples=False, datatype_axioms=False
+    ).expand(graph)
     store = read(ONTOLOGY / "concepts")
     kept = (triple for triple in graph if isinstance(triple[0], rdflib.URIRef))
-    store.load("".join(f"{s.n3()} {p.n3()} {o.n3()} .\n" for s, p, o in kept).encode(), format=ox.RdfFormat.N_TRIPLES)
+    store.load(
+        "".join(f"{s.n3()} {p.n3()} {o.n3()} .\n" for s, p, o in kept).encode(),
+        format=ox.RdfFormat.N_TRIPLES,
+    )
     return store

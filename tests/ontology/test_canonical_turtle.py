@@ -50,7 +50,9 @@ class _Writer:
     def __init__(self, triples: Iterable[ox.Triple], prefixes: dict[str, str]) -> None:
         self.prefixes = prefixes
         self.used: set[str] = set()
-        self.facts: dict[Term, dict[ox.NamedNode, list[Term]]] = defaultdict(lambda: defaultdict(list))
+        self.facts: dict[Term, dict[ox.NamedNode, list[Term]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         mentions: Counter[Term] = Counter()
         for triple in set(triples):
             self.facts[triple.subject][triple.predicate].append(triple.object)
@@ -66,7 +68,11 @@ class _Writer:
         best = ""
         for prefix, namespace in self.prefixes.items():
             local = iri.removeprefix(namespace)
-            if local != iri and LOCAL.fullmatch(local) and len(namespace) > len(self.prefixes.get(best, "")):
+            if (
+                local != iri
+                and LOCAL.fullmatch(local)
+                and len(namespace) > len(self.prefixes.get(best, ""))
+            ):
                 best = prefix
         if not best:
             return f"<{iri}>"
@@ -152,7 +158,9 @@ def canonical(text: str) -> str:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_file_is_canonical(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert text == canonical(text), f"run: python {Path(__file__).relative_to(ROOT)} {path.relative_to(ROOT)}"
+    assert text == canonical(text), (
+        f"run: python {Path(__file__).relative_to(ROOT)} {path.relative_to(ROOT)}"
+    )
 
 
 def test_order_and_spacing_do_not_matter() -> None:
@@ -168,7 +176,9 @@ def test_canonical_is_a_fixed_point_and_keeps_the_graph() -> None:
     )
     once = canonical(text)
     assert canonical(once) == once
-    before, after = (ox.Dataset(ox.parse(item.encode(), format=ox.RdfFormat.TURTLE)) for item in (text, once))
+    before, after = (
+        ox.Dataset(ox.parse(item.encode(), format=ox.RdfFormat.TURTLE)) for item in (text, once)
+    )
     for dataset in (before, after):
         dataset.canonicalize(ox.CanonicalizationAlgorithm.UNSTABLE)
     assert before == after

@@ -48,7 +48,9 @@ def build(ontology: ox.Store, prefixes: dict[str, str]) -> dict[str, Any]:
         concepts.setdefault(row["scheme"].value, []).append(row["concept"].value)
     rows = ontology.query(TERMS, prefixes=prefixes)
     assert isinstance(rows, ox.QuerySolutions)
-    ordered = sorted(rows, key=lambda row: (not row["term"].value.startswith(prefixes["mlg"]), row["term"].value))
+    ordered = sorted(
+        rows, key=lambda row: (not row["term"].value.startswith(prefixes["mlg"]), row["term"].value)
+    )
     terms: dict[str, Any] = {}
     for row in ordered:
         term = short(row["term"].value)
@@ -77,7 +79,9 @@ def triples(document: dict[str, Any]) -> set[str]:
     return {str(quad.triple) for quad in ox.parse(data, format=ox.RdfFormat.JSON_LD)}
 
 
-def test_context_is_what_the_ontology_asks_for(ontology: ox.Store, prefixes: dict[str, str]) -> None:
+def test_context_is_what_the_ontology_asks_for(
+    ontology: ox.Store, prefixes: dict[str, str]
+) -> None:
     written = json.loads(CONTEXT.read_text(encoding="utf-8"))
     assert written == build(ontology, prefixes), f"run: python {Path(__file__).name}"
 
@@ -85,7 +89,11 @@ def test_context_is_what_the_ontology_asks_for(ontology: ox.Store, prefixes: dic
 def test_no_code_is_hidden_by_a_term(ontology: ox.Store, prefixes: dict[str, str]) -> None:
     """A bare code such as "failed" must not be the name of a term, which would win over the code list."""
     terms = json.loads(CONTEXT.read_text(encoding="utf-8"))["@context"]
-    stems = [term["@context"]["@vocab"] for term in terms.values() if isinstance(term, dict) and "@context" in term]
+    stems = [
+        term["@context"]["@vocab"]
+        for term in terms.values()
+        if isinstance(term, dict) and "@context" in term
+    ]
     assert stems
     rows = ontology.query(CONCEPTS, prefixes=prefixes)
     assert isinstance(rows, ox.QuerySolutions)
@@ -125,8 +133,12 @@ def test_a_document_reads_as_meant(prefixes: dict[str, str]) -> None:
     assert triples(document) == wanted
 
 
-@pytest.mark.parametrize(("code", "concept"), [("draft", "experiment-draft"), ("running", "experiment-running")])
-def test_a_code_means_what_its_property_means(code: str, concept: str, prefixes: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("code", "concept"), [("draft", "experiment-draft"), ("running", "experiment-running")]
+)
+def test_a_code_means_what_its_property_means(
+    code: str, concept: str, prefixes: dict[str, str]
+) -> None:
     (triple,) = triples({"id": "experiment/x/1", "experimentStatus": code})
     assert triple.endswith(f"<{prefixes['mlgc']}{concept}>")
 

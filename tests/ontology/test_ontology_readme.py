@@ -16,16 +16,22 @@ WHERE { ?head owl:propertyChainAxiom ?cell . ?cell rdf:rest*/rdf:first ?step }
 """
 
 
-def test_every_concrete_class_is_in_the_picture(ontology: ox.Store, prefixes: dict[str, str]) -> None:
+def test_every_concrete_class_is_in_the_picture(
+    ontology: ox.Store, prefixes: dict[str, str]
+) -> None:
     query = "SELECT ?c WHERE { ?c a owl:Class FILTER NOT EXISTS { ?c mlg:isAbstract true } }"
     found = ontology.query(query, prefixes=prefixes)
     assert isinstance(found, ox.QuerySolutions)
     names = {
-        row["c"].value.removeprefix(prefixes["mlg"]) for row in found if row["c"].value.startswith(prefixes["mlg"])
+        row["c"].value.removeprefix(prefixes["mlg"])
+        for row in found
+        if row["c"].value.startswith(prefixes["mlg"])
     }
     picture = README.split("```")[1]
     assert {
-        name for name in names if not re.search(rf"\b{name}\b|\b{name.removesuffix('Version')}\(", picture)
+        name
+        for name in names
+        if not re.search(rf"\b{name}\b|\b{name.removesuffix('Version')}\(", picture)
     } == set()
 
 
@@ -35,7 +41,9 @@ def test_the_table_of_chains_is_the_ontology(ontology: ox.Store, prefixes: dict[
     steps: dict[tuple[str, str], set[str]] = {}
     for row in found:
         head = row["head"].value.removeprefix(prefixes["mlg"])
-        steps.setdefault((head, str(row["cell"])), set()).add(row["step"].value.removeprefix(prefixes["mlg"]))
+        steps.setdefault((head, str(row["cell"])), set()).add(
+            row["step"].value.removeprefix(prefixes["mlg"])
+        )
     table = re.findall(r"^\| `mlg:(\w+)` \| `([^`]+)` \|$", README, re.MULTILINE)
     told = sorted((head, sorted(path.split(" ∘ "))) for head, path in table)
     assert told == sorted((head, sorted(path)) for (head, _), path in steps.items())

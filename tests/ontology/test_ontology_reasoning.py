@@ -57,7 +57,9 @@ def test_derived_properties_hold_exactly_what_their_chains_give(
     heads = {str(row["p"]) for row in derived}
     assert heads
     for wanted in heads:
-        given = [pairs(closure, path) for head, path in chains(ontology, prefixes) if head == wanted]
+        given = [
+            pairs(closure, path) for head, path in chains(ontology, prefixes) if head == wanted
+        ]
         assert given, f"{wanted} is derived and has no chain"
         assert pairs(closure, wanted) == set().union(*given), wanted
 
