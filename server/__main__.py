@@ -7,6 +7,7 @@ Granian's main process only holds the socket; the application lives in one worke
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import logging
 import os
 import socket
@@ -49,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MlgError as error:
         print(f"python -m server: {error}", file=sys.stderr)
         return _UNUSABLE
-    taken = _port_taken(settings)
-    if taken is not None:
-        print(f"python -m server: {taken}", file=sys.stderr)
+    refused = _too_open(settings) or _port_taken(settings)
+    if refused is not None:
+        print(f"python -m server: {refused}", file=sys.stderr)
         return _UNUSABLE
     return _serve(settings)
 
@@ -104,6 +105,21 @@ def _follow(parent: Any) -> None:
     """Ends this worker when its parent is killed, or it would hold the port for ever."""
     parent.join()
     os._exit(_FAILED)
+
+
+def _too_open(settings: Settings) -> str | None:
+    """Why the address cannot be had: as long as nobody is asked who they are, only loopback."""
+    host = settings.text("server.host")
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    if local:
+        return None
+    return (
+        f"server.host = {host!r} lets anyone write, since there are no tokens yet. Keep 127.0.0.1 "
+        "and put a proxy before it that asks who is there."
+    )
 
 
 def _port_taken(settings: Settings) -> str | None:

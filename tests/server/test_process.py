@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
+from server.__main__ import main
 from tests.server.installation import Installation
 from tests.server.web import ask, free_port, start, wait_for
 
@@ -90,6 +91,16 @@ def test_idle_connections_keep_nobody_out(port: int) -> None:
     finally:
         for connection in idle:
             connection.close()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_only_loopback_is_served_while_nobody_is_asked_who_they_are(
+    host: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "mlg.toml"
+    settings.write_text(f'[server]\nhost = "{host}"\n')
+    assert main(["--config", str(settings)]) == 2
+    assert "no tokens" in capsys.readouterr().err
 
 
 def test_a_taken_port_is_said_and_not_shared(installation: Installation, port: int) -> None:
