@@ -44,7 +44,7 @@ SETTINGS: Final = (
     Setting("query.max_rows", 1_000_000, "most rows or triples of one answer"),
     Setting("query.max_bytes", 256 * 1024 * 1024, "most bytes of one answer"),
     Setting("query.max_query_bytes", 64 * 1024, "longest query text"),
-    Setting("query.workers", 2, "query processes"),
+    Setting("query.workers", 2, "long queries at a time; one process more answers short ones"),
     Setting("server.host", "127.0.0.1", "address that the server binds"),
     Setting("server.port", 8080, "port that the server binds"),
     Setting("server.threads", 8, "requests that one web process answers at a time"),

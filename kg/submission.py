@@ -91,7 +91,11 @@ def _entity(iri: str, statements: set[Statement], minter: Minter) -> Entity:
 
 
 class _Parts:
-    """The statements of a document, with blank nodes to be named after what they say."""
+    """The statements of a document, with blank nodes to be named after what they say.
+
+    Each blank node is named once and belongs to one entity, so that the work grows with the
+    document and no faster, however its nodes refer to each other.
+    """
 
     def __init__(self, triples: Iterable[Triple]) -> None:
         self._about: dict[NamedNode | BlankNode, list[Triple]] = defaultdict(list)
@@ -99,39 +103,65 @@ class _Parts:
             if isinstance(triple.object, Triple):
                 raise BadRdf("The submission holds a triple term; those are the graph's own.")
             self._about[cast("NamedNode | BlankNode", triple.subject)].append(triple)
-        self._used: set[BlankNode] = set()
+        self._owners: dict[BlankNode, str] = {}
+        self._named: dict[BlankNode, tuple[str, int]] = {}
+        """By node: its name within its entity, and how deep the nodes under it nest."""
 
     def subjects(self) -> list[NamedNode]:
         return [node for node in self._about if isinstance(node, NamedNode)]
 
-    def statements(
-        self, node: NamedNode | BlankNode, *, of: str, within: tuple[BlankNode, ...] = ()
-    ) -> set[Triple]:
-        """What is said of a node, its blank nodes named as parts of the entity ``of``."""
+    def statements(self, node: NamedNode, *, of: str) -> set[Triple]:
+        """What is said of a node and of its blank nodes, named as parts of the entity ``of``."""
         found: set[Triple] = set()
-        for triple in self._about[node]:
-            value = triple.object
-            if isinstance(value, BlankNode):
-                if value in within:
-                    raise BadRdf("Blank nodes of the submission form a ring; give them IRIs.")
-                self._used.add(value)
-                nested = self.statements(value, of=of, within=(*within, value))
-                part = NamedNode(f"{of}#{_digest(nested, value)}")
-                found |= {_moved(t, value, part) for t in nested}
-                value = part
-            found.add(Triple(triple.subject, triple.predicate, value))
+        waiting: list[NamedNode | BlankNode] = [node]
+        while waiting:
+            subject = waiting.pop()
+            named = self._part(subject, of) if isinstance(subject, BlankNode) else subject
+            for triple in self._about.get(subject, ()):
+                value = triple.object
+                if isinstance(value, BlankNode):
+                    if self._is_new(value, of):
+                        waiting.append(value)
+                    value = self._part(value, of)
+                found.add(Triple(named, triple.predicate, value))
         return found
 
+    def _is_new(self, blank: BlankNode, of: str) -> bool:
+        if blank not in self._owners:
+            self._owners[blank] = of
+            return True
+        if (owner := self._owners[blank]) != of:
+            raise BadRdf(f"A blank node belongs to <{owner}> and to <{of}>; give it an IRI.")
+        return False
+
+    def _part(self, blank: BlankNode, of: str) -> NamedNode:
+        name, _ = self._name(blank)
+        return NamedNode(f"{of}#{name}")
+
+    def _name(self, blank: BlankNode, within: tuple[BlankNode, ...] = ()) -> tuple[str, int]:
+        if blank in self._named:
+            return self._named[blank]
+        if blank in within:
+            raise BadRdf("Blank nodes of the submission form a ring; give them IRIs.")
+        said, depth = [], 0
+        for triple in self._about.get(blank, ()):
+            value = str(triple.object)
+            if isinstance(triple.object, BlankNode):
+                name, below = self._deeper(triple.object, (*within, blank))
+                value, depth = f"_:{name}", max(depth, below)
+            said.append(f"{triple.predicate} {value}")
+        digest = hashlib.sha1("\n".join(sorted(said)).encode()).hexdigest()[:16]
+        self._named[blank] = f"part-{digest}", depth + 1
+        return self._named[blank]
+
+    def _deeper(self, blank: BlankNode, within: tuple[BlankNode, ...]) -> tuple[str, int]:
+        if len(within) < formats.MAX_DEPTH:
+            name, depth = self._name(blank, within)
+            if len(within) + depth <= formats.MAX_DEPTH:
+                return name, depth
+        raise BadRdf(f"Blank nodes of the submission nest over {formats.MAX_DEPTH} deep.")
+
     def refuse_unused(self) -> None:
-        loose = [n for n in self._about if isinstance(n, BlankNode) and n not in self._used]
+        loose = [n for n in self._about if isinstance(n, BlankNode) and n not in self._owners]
         if loose:
             raise BadRdf("A blank node of the submission belongs to no entity; give it an IRI.")
-
-
-def _digest(triples: set[Triple], node: BlankNode) -> str:
-    text = "\n".join(sorted(str(t).replace(str(node), "_:") for t in triples))
-    return "part-" + hashlib.sha1(text.encode()).hexdigest()[:16]
-
-
-def _moved(triple: Triple, node: BlankNode, part: NamedNode) -> Triple:
-    return Triple(part, triple.predicate, triple.object) if triple.subject == node else triple

@@ -20,6 +20,12 @@ def read_turtle(text: str) -> dict[str, set[str]]:
     }
 
 
+def chain(length: int, *properties: str) -> str:
+    """Blank nodes in a row, each referring to the next by each of the properties."""
+    links = [f"_:n{n} {p} _:n{n + 1} ." for n in range(length) for p in properties]
+    return " ".join(links)
+
+
 def test_relative_names_are_entities_of_this_graph() -> None:
     assert read_turtle('<model/m/a> dct:title "A" . <model/m/b> dct:title "B" .') == {
         "model/m/a": {'"A"'},
@@ -38,6 +44,13 @@ def test_blank_nodes_become_parts_named_by_what_they_say() -> None:
     assert not any(value.startswith("_:") for _, _, value in entity.statements)
 
 
+def test_the_work_does_not_double_with_each_blank_node() -> None:
+    """Followed along every path, these sixty nodes would be visited 2^60 times."""
+    text = "<model/m/a> dct:relation _:n0 . " + chain(60, "dct:relation", "dct:requires")
+    (values,) = read_turtle(text).values()
+    assert len(values) == 61
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -48,6 +61,11 @@ def test_blank_nodes_become_parts_named_by_what_they_say() -> None:
         ('[] dct:title "A" . <model/m/a> dct:title "A" .', "belongs to no entity"),
         ("<model/m/a> dct:relation _:a . _:a dct:relation _:b . _:b dct:relation _:a .", "ring"),
         ("<model/m/a> dct:relation <<( <a> <b> <c> )>> .", "triple term"),
+        (
+            "<model/m/a> dct:relation _:n . <model/m/b> dct:relation _:n . _:n dct:title 1 .",
+            "and to <",
+        ),
+        ("<model/m/a> dct:relation _:n0 . " + chain(101, "dct:relation"), "100 deep"),
     ],
 )
 def test_what_cannot_be_kept_is_refused(text: str, why: str) -> None:
