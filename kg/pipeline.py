@@ -27,7 +27,7 @@ from kg.hydrate import hydrate
 from kg.iris import EntityRef, Minter, graph
 from kg.model import Entity, Event, Finding, Proposal
 from kg.normalise import Contexts, Normalised, normalise
-from kg.search.entries import dependents, entries
+from kg.search.entries import Entry, dependents, entries
 from kg.search.index import SearchIndex
 from kg.sources import Source
 from kg.store import GraphStore
@@ -255,18 +255,23 @@ class Pipeline:
     def catch_up(self) -> None:
         """Indexes what was committed after the index was last saved, before a crash."""
         for version in range(self.index.version + 1, self.store.version + 1):
-            iris_changed = revised(self.store, version)
-            self._index(self.store, iris_changed, renamed=iris_changed)
+            changed = revised(self.store, version)
+            found, stale = self._entries(self.store, changed, renamed=changed)
+            self.index.update(found, removed=stale)
 
     def _commit(self, draft: Draft, *, at: datetime) -> None:
         changes = draft.changes()
-        if not changes:
-            return
-        self._revalidate(draft, changes, at)
-        self._write(draft, at=at)
+        if changes:
+            self._revalidate(draft, changes, at)
+        # The layers may change where the merged view does not. Writing takes little of Python's
+        # time, so what is to be indexed is read meanwhile; it is indexed once all is synced.
+        writing = self.executor.submit(self._write, draft, at=at)
         named = {subject for subject, predicate, _ in changes if predicate in iris.NAMES}
         changed = {subject.partition("#")[0] for subject, _, _ in changes}
-        self._index(draft.facts, changed, renamed=named)
+        found, stale = self._entries(draft.facts, changed, renamed=named)
+        writing.result()
+        if stale:
+            self.index.update(found, removed=stale)
 
     def _revalidate(self, draft: Draft, changes: set[Statement], at: datetime) -> None:
         """Puts the difference in findings into the draft, for all that the changes can affect."""
@@ -287,8 +292,10 @@ class Pipeline:
             self.store.apply(change)
             self.store.sync()
 
-    def _index(self, facts: Facts, changed: set[str], *, renamed: set[str]) -> None:
+    def _entries(
+        self, facts: Facts, changed: set[str], *, renamed: set[str]
+    ) -> tuple[list[Entry], set[str]]:
+        """What to put into the index, and all that has to leave it first."""
         stale = changed | dependents(facts, renamed, minter=self.minter)
         stale = {iri for iri in stale if self.minter.is_entity(iri)}
-        found = list(entries(facts, stale, minter=self.minter, labels=self.labels))
-        self.index.update(found, removed=stale - {entry.iri for entry in found})
+        return list(entries(facts, stale, minter=self.minter, labels=self.labels)), stale

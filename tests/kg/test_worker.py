@@ -243,6 +243,17 @@ def test_a_hydration_keeps_what_a_steward_said(worker: Worker, source: MemorySou
     )
 
 
+def test_a_steward_may_repeat_a_source(worker: Worker, source: MemorySource) -> None:
+    source.put(RANKER)
+    worker.inbox.publish([event("model", "ranker")])
+    worker.drain()
+    assert ask(worker, '<model/test/ranker> dct:title "Home ranker" .')["state"] == "done"
+    source.put({key: value for key, value in RANKER.items() if key != "name"})
+    worker.inbox.publish([event("model", "ranker", "event-2")])
+    worker.drain()
+    assert facts(worker, "model/test/ranker")[iris.TITLE] == "Home ranker", "the steward says so"
+
+
 def test_an_invalid_submission_is_refused_with_its_report(worker: Worker) -> None:
     before = set(worker.store.statements())
     outcome = ask(worker, '<model/test/ranker> a mlg:Model ; dct:title "Ranker" .')

@@ -18,6 +18,7 @@ from kg.terms import Statement
 
 HERE = Path(__file__).parent
 
+
 class Graph:
     """The facts of a pyoxigraph store in memory; tests add and remove statements."""
 
