@@ -46,7 +46,9 @@ class Output:
             from tempfile import TemporaryFile  # most processes never need it
 
             # Rows come in pieces of 8 KB: a larger buffer makes a third of the time of writing.
-            self._file = TemporaryFile(buffering=INLINE_BYTES, prefix="mlg-answer-")  # noqa: SIM115 - `close` does it
+            self._file = TemporaryFile(  # noqa: SIM115 - `close` does it
+                buffering=INLINE_BYTES, prefix="mlg-answer-"
+            )
             self._file.write(self._small)
             self._small.clear()
         if self._file is None:

@@ -1,67 +1,92 @@
 """Events to committed, validated and indexed entities: entities a second, and against what.
 
-    python -m tests.benchmarks.ingest [--entities 20000]
+    python -m tests.benchmarks.ingest [--entities 20000] [--slow 300] [--mlmd-python PYTHON]
 
 Prints, from one run on one machine: the whole pipeline; the commit alone (the same statements put
-into the same store in the same batches, with no history, validation, inference or index); and
-ml-metadata-like storage (SQLite, batches of 100, a row for each property) as the peer.
+into the same store in the same batches, with no history, validation, inference or index); the
+pipeline with pySHACL in place of the default engine, on a small part; and two ways to keep the
+same properties in SQLite in batches of 100. One is plain rows, the least that any store of this
+kind does. The other is ml-metadata, the C++ store of TensorFlow Extended, with neither validation
+nor history nor index. It pins old releases of its dependencies, so it is run by a Python of its
+own that has it (``pip install ml-metadata``), named here or in ``MLG_BENCH_MLMD_PYTHON``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sqlite3
+import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 from pyoxigraph import RdfFormat, Store
 
-from kg import config
-from kg.config import SourceSettings
-from kg.model import Event
-from kg.terms import ntriples
+from kg import iris
+from kg.terms import Statement, ntriples
 from kg.worker import Worker
-from tests.benchmarks import universe
+from tests.benchmarks import processes, universe
+
+PEER = Path(__file__).with_name("mlmd.py")
+PEER_PYTHON = "MLG_BENCH_MLMD_PYTHON"
+WANTED = 3000
+PUBLISHED = 1000
+"""Events handed to the inbox at a time."""
 
 
-def run(count: int) -> None:
+def run(count: int, *, slow: int, mlmd_python: str | None) -> None:
+    whole, triples = _pipeline(count)
+    rate = count / whole
+    print(f"  wanted {WANTED:,}/s: {'ok' if rate >= WANTED else 'MISSED'}")
+    alone = _commit_alone(triples, count)
+    _print("commit alone, same statements", count, alone)
+    rows = _rows(triples)
+    _print("rows in SQLite, batches of 100", count, rows)
+    mlmd = _mlmd(triples, mlmd_python) if mlmd_python else None
+    if mlmd is None:
+        print("ml-metadata: not measured; --mlmd-python names a Python that has it")
+    else:
+        _print("ml-metadata on SQLite, batches of 100", count, mlmd)
+    fast, _ = _pipeline(slow)
+    reference, _ = _pipeline(slow, engine="pyshacl")
+    print(
+        f"ratio to commit alone {alone / whole:.2f}, to rows in SQLite {rows / whole:.2f}", end=""
+    )
+    print(f", to ml-metadata {mlmd / whole:.2f}" if mlmd else "")
+    print(f"ratio to pySHACL, of {slow} entities each: {reference / fast:.1f}, ", end="")
+    print(f"by the rate of the whole run: {reference / slow / (whole / count):.1f}")
+    print(f"machine: {processes.load()}")
+
+
+def _pipeline(count: int, *, engine: str = "shacl") -> tuple[float, list[Statement]]:
+    """Seconds from the first event to the last published checkpoint, and what is then true."""
     source = universe.source(count)
-    refs = list(source.list())
-    events = [
-        Event(ref=r, event_type=f"{r.type}.created", event_id=str(n)) for n, r in enumerate(refs)
-    ]
+    events = universe.events(source)
     with tempfile.TemporaryDirectory() as folder:
-        settings = _settings(Path(folder))
-        with Worker(settings, sources={"bench": source}) as worker:
+        settings = universe.settings(Path(folder))
+        with Worker(settings, sources={"bench": source}, engine=engine) as worker:
             start = time.perf_counter()
-            for batch in range(0, len(events), 1000):
-                worker.inbox.publish(events[batch : batch + 1000])
+            for first in range(0, len(events), PUBLISHED):
+                worker.inbox.publish(events[first : first + PUBLISHED])
             published = time.perf_counter() - start
             worker.drain()
             whole = time.perf_counter() - start
             triples = list(worker.store.statements())
-            _print("publish alone", count, published)
-            _print("events to committed, validated, indexed entities", count, whole)
-            print(f"  {len(triples):,} statements, {worker.store.version} versions")
-    alone = _commit_alone(triples, count)
-    _print("commit alone, same statements", count, alone)
-    peer = _rows(refs, triples)
-    _print("rows in SQLite, batches of 100", count, peer)
-    print(f"ratio to commit alone {alone / whole:.2f}, to rows in SQLite {peer / whole:.2f}")
-
-
-def _settings(folder: Path) -> config.Settings:
-    found = config.load(environ={}, data_dir=str(folder))
-    table = SourceSettings(name="bench", kind="memory", options={}, links={})
-    return config.Settings(values=found.values, sources={"bench": table})
+            _print(f"events to entities, validated by {engine}", len(events), whole)
+            print(
+                f"  {published:.2f} s to publish; {len(triples):,} statements, "
+                f"{worker.store.version} versions"
+            )
+    return whole, triples
 
 
 def _print(what: str, count: int, seconds: float) -> None:
     print(f"{what}: {count:,} entities in {seconds:.2f} s, {count / seconds:,.0f}/s")
 
 
-def _commit_alone(triples: list, count: int) -> float:
+def _commit_alone(triples: list[Statement], count: int) -> float:
     size = max(1, len(triples) * 1000 // count)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(folder)
@@ -71,11 +96,15 @@ def _commit_alone(triples: list, count: int) -> float:
         return time.perf_counter() - start
 
 
-def _rows(refs: list, triples: list) -> float:
-    about: dict[str, list[tuple[str, str, str]]] = {}
-    for t in triples:
-        about.setdefault(t[0], []).append(t)
-    entities = list(about.values())
+def _by_subject(triples: list[Statement]) -> list[list[Statement]]:
+    about: dict[str, list[Statement]] = {}
+    for statement in triples:
+        about.setdefault(statement[0], []).append(statement)
+    return list(about.values())
+
+
+def _rows(triples: list[Statement]) -> float:
+    entities = _by_subject(triples)
     with tempfile.TemporaryDirectory() as folder, sqlite3.connect(f"{folder}/rows.db") as db:
         db.execute("CREATE TABLE artifact (id INTEGER PRIMARY KEY, uri TEXT UNIQUE, type TEXT)")
         db.execute("CREATE TABLE property (artifact TEXT, name TEXT, value TEXT)")
@@ -89,7 +118,30 @@ def _rows(refs: list, triples: list) -> float:
         return time.perf_counter() - start
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
+def _mlmd(triples: list[Statement], python: str) -> float:
+    lines = []
+    for rows in _by_subject(triples):
+        properties = {predicate: value for _, predicate, value in rows}
+        lines.append(json.dumps([properties.pop(iris.TYPE, "?"), rows[0][0], properties]))
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [python, str(PEER), f"{folder}/mlmd.db"],
+            input="\n".join(lines),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    return float(done.stdout)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--entities", type=int, default=20_000)
-    run(parser.parse_args().entities)
+    parser.add_argument("--slow", type=int, default=300)
+    parser.add_argument("--mlmd-python", default=os.environ.get(PEER_PYTHON))
+    given = parser.parse_args()
+    run(given.entities, slow=given.slow, mlmd_python=given.mlmd_python)
+
+
+if __name__ == "__main__":
+    main()

@@ -78,6 +78,19 @@ def memory(group: int) -> dict[str, float]:
     return found
 
 
+def cpu_seconds(group: int) -> float:
+    """Processor time that the group's processes have used so far."""
+    ticks = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            after_name = (folder / "stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(after_name[2]) == group:
+            ticks += int(after_name[11]) + int(after_name[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def load() -> str:
     """How busy the machine is, for reading the numbers later."""
     one, five, _ = os.getloadavg()
