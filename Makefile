@@ -5,6 +5,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 MLFLOW := .venv-mlflow
+PEERS := .venv-peers
 
 .PHONY: demo test test-sources test-all check bench constraints clean
 
@@ -27,8 +28,8 @@ check: $(VENV)/.ready
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-bench: $(VENV)/.ready
-	$(BIN)/python -m tests.benchmarks
+bench: $(VENV)/.ready $(PEERS)/.ready
+	MLG_BENCH_MLMD_PYTHON=$(CURDIR)/$(PEERS)/bin/python $(BIN)/python -m tests.benchmarks
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +42,12 @@ $(MLFLOW)/.ready:
 	$(MLFLOW)/bin/python -m pip install --quiet "mlflow==3.17.2" scikit-learn
 	touch $@
 
+# ml-metadata pins old releases of what others need, so it has an environment of its own.
+$(PEERS)/.ready:
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet ml-metadata
+	touch $@
+
 # The pinned set, compiled from the ranges in pyproject.toml; it holds no address of an index.
 constraints: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet pip-tools
@@ -49,4 +56,4 @@ constraints: $(VENV)/.ready
 		--output-file constraints.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) $(MLFLOW) build dist
+	rm -rf $(VENV) $(MLFLOW) $(PEERS) build dist
