@@ -121,6 +121,8 @@ def load(file: Path | None = None, *, environ: Mapping[str, str], **given: Any) 
     if unknown:
         raise BadSetting(f"There is no setting {unknown[0]!r}; `mlg config` lists them all.")
     complete = {s.name: _typed(s, values.get(s.name, s.default)) for s in SETTINGS}
+    if complete["store.url"] or complete["events.url"] != "inbox:":
+        raise BadSetting('Only store.url = "" and events.url = "inbox:" are built yet.')
     try:
         Minter(str(complete["base"]))
     except BadIri as error:
