@@ -35,6 +35,7 @@ from kg.submission import Submission, decode
 from kg.terms import Quad, Statement, iri_of
 from kg.validate import Validator, findings_quads, report_quads
 
+_QUARANTINE = graph("quarantine")
 _log = logging.getLogger(__name__)
 
 
@@ -207,7 +208,10 @@ class Pipeline:
             return Counts(refused=1)
 
     def _submission(self, submission: Submission) -> Counts:
-        """Commits what a person submitted, or refuses it with the violations that it would make."""
+        """Commits what a person submitted, or refuses it with the violations that it would make.
+
+        Old debt does not refuse new work: only violations that were not there before count.
+        """
         at = self.now()
         if submission.problem is not None:
             self.inbox.decide(submission.id, "refused", submission.outcome())
@@ -222,25 +226,24 @@ class Pipeline:
         enrich(draft, self.rules)
         described = {entity.iri for entity in submission.entities}
         after = self.validator.findings(draft.facts, described)
-        new = [f for iri in described for f in after[iri] if f not in self._standing(iri)]
+        debt = {_place(f) for iri in described for f in self.validator.stored(self.store, iri)}
+        found = [finding for iri in sorted(described) for finding in after[iri]]
+        new = [finding for finding in found if _place(finding) not in debt]
         if any(finding.severity == "violation" for finding in new):
             refusal = Draft(self.store)
             node = f"urn:mlgraph:submission:{submission.id}"
-            for quad in report_quads(node, new, at=at, graph=graph("quarantine")):
-                refusal.add(quad)
-            self._write(refusal, at=at)
+            kept = next(iter(self.store.quads(subject=node, graph=_QUARANTINE)), None)
+            if kept is None:  # else it was refused before, and a crash kept that from being said
+                for quad in report_quads(node, new, at=at, graph=_QUARANTINE):
+                    refusal.add(quad)
+                self._write(refusal, at=at)
             self.inbox.decide(submission.id, "refused", submission.outcome(new))
             return Counts(refused=1)
         self._commit(draft, at=at)
         self._ask_for_references(submission.entities)
         self.store.publish()  # a write is acknowledged when it is synced and visible
-        findings = [finding for iri in sorted(described) for finding in after[iri]]
-        self.inbox.decide(submission.id, "done", submission.outcome(findings))
+        self.inbox.decide(submission.id, "done", submission.outcome(found))
         return Counts(accepted=1, statements=len(draft.changes()))
-
-    def _standing(self, iri: str) -> list[Finding]:
-        """The findings that an entity has already: old debt does not refuse new work."""
-        return self.validator.stored(self.store, iri)
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -299,3 +302,8 @@ class Pipeline:
         stale = changed | dependents(facts, renamed, minter=self.minter)
         stale = {iri for iri in stale if self.minter.is_entity(iri)}
         return list(entries(facts, stale, minter=self.minter, labels=self.labels)), stale
+
+
+def _place(finding: Finding) -> tuple[str, str, str | None]:
+    """Which rule fails where: what tells an old finding from a new one."""
+    return finding.focus, finding.rule, finding.value

@@ -74,8 +74,8 @@ class Pool:
     def run(self, job: Job, *, timeout: float) -> Result:
         """Runs a job and answers its result.
 
-        Raises the job's own error; `LimitExceeded` (``time`` after ``timeout`` seconds of work,
-        ``memory``) when it was killed or died of it; `Busy` when there was no room.
+        Raises the job's own error; `LimitExceeded` (``time`` after ``timeout`` seconds since it
+        began, ``memory``) when it was killed or died of it; `Busy` when there was no room.
         """
         self._start()
         patience = time.monotonic() + self._wait
@@ -93,8 +93,7 @@ class Pool:
             # Who holds a place finds a process soon: all others that run are short.
             soon = time.monotonic() + self._wait
             with self._child(soon) as child, _limited(timeout):
-                deadline = time.monotonic() + timeout
-                child.begin(job, deadline=deadline)
+                child.begin(job, deadline=deadline)  # the first one: waiting counts
                 return child.finish(deadline=deadline)
         finally:
             self._long.release()

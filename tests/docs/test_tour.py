@@ -130,8 +130,9 @@ def test_make_demo_is_what_the_tour_runs() -> None:
     if shutil.which("make") is None:
         pytest.skip("There is no make on this machine.")
     told = subprocess.run(
-        ["make", "--dry-run", "demo", "PORT=9000"],
+        ["make", "--dry-run", "--no-print-directory", "demo", "PORT=9000"],
         cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
         capture_output=True,
         text=True,
         check=True,

@@ -34,7 +34,7 @@ class MemorySource:
         self.down = False
         self.fetches = 0
         self._path = Path(path) if path else None
-        self._read_at: tuple[int, int] | None = None
+        self._read_at: tuple[int, int, int] | None = None
         self._payloads: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def put(self, payload: Mapping[str, Any]) -> EntityRef:
@@ -71,7 +71,8 @@ class MemorySource:
     def _read(self, path: Path) -> None:
         try:
             stat = path.stat()
-            if self._read_at == (stat.st_mtime_ns, stat.st_size):
+            stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            if self._read_at == stamp:
                 return
             payloads = json.loads(path.read_bytes())
         except OSError as error:
@@ -82,7 +83,7 @@ class MemorySource:
             raise BadPayload(f"Source {self.name!r}: {path} does not hold a list of payloads.")
         refs = [self._ref(payload) for payload in payloads]
         self._payloads = {(r.type, r.key): p for r, p in zip(refs, payloads, strict=True)}
-        self._read_at = (stat.st_mtime_ns, stat.st_size)
+        self._read_at = stamp
 
     def _ref(self, payload: Any) -> EntityRef:
         if not isinstance(payload, Mapping) or not {"type", "key"} <= payload.keys():
