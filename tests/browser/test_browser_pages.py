@@ -95,7 +95,8 @@ def test_facets_narrow_a_search_without_script(open_page: OpenPage) -> None:
     page = open_page("/search?q=ranker", java_script_enabled=False)
     before = page.locator("ol.hits > li").count()
     page.get_by_label("model version").check()
-    page.get_by_role("button", name="Apply").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Apply").click()
     hits = page.locator("ol.hits > li").all()
     assert 0 < len(hits) <= before
     assert {hit.locator(".chip").first.inner_text() for hit in hits} == {"model version"}
@@ -103,10 +104,11 @@ def test_facets_narrow_a_search_without_script(open_page: OpenPage) -> None:
 
 def test_an_example_query_runs_without_script(open_page: OpenPage) -> None:
     page = open_page("/sparql", java_script_enabled=False)
-    page.locator("#examples ~ ul a.name").first.click()
+    with page.expect_navigation():
+        page.locator("#examples ~ ul a.name").first.click()
     page.locator("table").wait_for()
-    page.locator("table a").first.click()
-    page.locator("h1").wait_for()
+    with page.expect_navigation():
+        page.locator("table a").first.click()
     assert "/e/" in page.url
 
 
@@ -121,5 +123,6 @@ def test_relations_lead_from_entity_to_entity(open_page: OpenPage) -> None:
     page = open_page(ENTITY)
     links = page.locator("#relationships ~ ul a")
     name = links.first.inner_text()
-    links.first.click()
+    with page.expect_navigation():
+        links.first.click()
     assert page.locator("h1").inner_text() == name
