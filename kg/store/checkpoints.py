@@ -11,7 +11,6 @@ import os
 import shutil
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -191,10 +190,3 @@ def open_checkpoint(folder: Path) -> Checkpoint:
             if newest(folder) == path:
                 raise
     raise StoreUnavailable(f"The checkpoints in {folder} change faster than they can be opened.")
-
-
-@contextmanager
-def reading(folder: Path) -> Iterator[Checkpoint]:
-    """The newest checkpoint for the length of a block."""
-    with open_checkpoint(folder) as checkpoint:
-        yield checkpoint
