@@ -1,4 +1,4 @@
-"""Stage 5: from what a layer now says of an entity to the difference, and its revision.
+"""Stages 4 and 7: from what a layer now says of an entity to the difference, and its revision.
 
 Only the difference is written. Each changed entity gets a revision in graph ``history`` with the
 statements as triple terms; an entity's first revision says `mlg:creates` and lists none, since

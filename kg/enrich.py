@@ -1,8 +1,8 @@
-"""Stage 4: what follows from what is known, by the axioms of the ontology.
+"""Stage 5: what follows from what is known, by the axioms of the ontology.
 
 A rule is a property that holds along a path: a property chain (``owl:propertyChainAxiom``), or a
-sub-property, which is a chain of one. From the changed statements the heads are found whose
-derived facts can change, these are derived again, and the difference joins the same draft; so the
+sub-property, which is a chain of one. From the changed statements those are found that they can
+give or take away; these are derived again, and the difference joins the same draft; so the
 one atomic update holds cause and consequence. What follows by a chain keeps, in graph
 ``derived``, its rule and the statements under it; what follows by a sub-property needs no reason
 but that axiom.

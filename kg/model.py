@@ -19,8 +19,7 @@ Payload = Mapping[str, Any]
 class Event:
     """A thin event: *that* an entity changed at its source, never what it is now.
 
-    ``kind`` is ``changed`` for every verb, since the source alone knows what happened; the verb
-    is kept in ``event_type`` for people.
+    The source alone knows what happened, so ``event_type`` is kept for people and routes nothing.
     """
 
     ref: EntityRef

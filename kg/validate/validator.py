@@ -1,4 +1,4 @@
-"""Stage 5: what the rules say of the entities that a change can affect.
+"""Stage 6: what the rules say of the entities that a change can affect.
 
 The pipeline asks which nodes to judge again, hands over the graph as it will be, and gets their
 findings, which join the same draft: a commit and its findings are one.

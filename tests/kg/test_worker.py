@@ -16,6 +16,7 @@ from kg.events import Inbox
 from kg.iris import EntityRef, graph, term
 from kg.model import Document, Event, Snapshot
 from kg.search.searcher import Searcher
+from kg.service import Service
 from kg.sources.memory import MemorySource
 from kg.store import open_checkpoint
 from kg.sweep import sweep
@@ -337,6 +338,19 @@ def test_poison_stops_only_itself(tmp_path: Path) -> None:
         (letter,) = worker.inbox.dead()
         assert letter[0].key == "poison" and "fault of ours" in letter[1]
         assert facts(worker, "person/test/b")[iris.PERSON_NAME] == "Ada Okafor"
+
+
+def test_a_new_entity_type_needs_no_code(
+    tmp_path: Path, worker: Worker, source: MemorySource
+) -> None:
+    source.put({"type": "prompt-template", "key": "hello", "name": "Hello", "tags": ["chat"]})
+    worker.inbox.publish([event("prompt-template", "hello")])
+    worker.drain()
+    with Service(settings(tmp_path)) as service:
+        view = service.entity(EntityRef("prompt-template", "test", "hello"))
+        assert (view.state, view.name, view.type.name) == ("hydrated", "Hello", "prompt template")
+        found = service.search("hello", filters={"type": ["prompt-template"]})
+        assert [hit.iri for hit in found.hits] == [view.iri]
 
 
 def test_one_worker_at_a_time(tmp_path: Path, worker: Worker) -> None:
