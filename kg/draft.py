@@ -178,6 +178,11 @@ class Draft:
             found.update(*record.values())
         return found
 
+    def moved(self) -> set[str]:
+        """The entities of which the merged view gains or loses a statement."""
+        records = (self.asserted, self.retracted)
+        return {iri for record in records for (iri, _), said in record.items() if said}
+
     def change(self) -> Change:
         return Change(added=tuple(self._added), removed=tuple(self._removed))
 

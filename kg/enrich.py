@@ -157,25 +157,40 @@ def _candidates(
     found: set[Statement] = set()
     for predicate, statements in changed.items():
         for rule, position in rules.using(predicate, name):
-            before = [_turned(step) for step in reversed(rule.path[:position])]
-            after = rule.path[position + 1 :]
+            if rule.is_narrower:
+                found.update((head, name, end) for head, _, end in statements if end[0] == "<")
+                continue
+            heads = _Ends(facts, [_turned(step) for step in reversed(rule.path[:position])])
+            tails = _Ends(facts, rule.path[position + 1 :])
             inverse = rule.path[position].inverse
             for subject, _, value in statements:
-                left, right = subject, iri_of(value)
-                if not right:
-                    continue
-                if inverse:
-                    left, right = right, left
-                tails = [node(tail) for tail in _reach(facts, after, right)]
-                for head in _reach(facts, before, left) if tails else ():
-                    itself = node(head)
-                    found.update((head, name, tail) for tail in tails if tail != itself)
+                if right := iri_of(value):
+                    left, right = (right, subject) if inverse else (subject, right)
+                    for tail in tails.of(right):
+                        end = node(tail)
+                        found.update((head, name, end) for head in heads.of(left) if head != tail)
     return found
 
 
-def _reach(facts: Facts, path: Sequence[Step], start: str) -> set[str]:
-    """Where a path leads to from a node."""
-    frontier = {start}
+class _Ends:
+    """Where a path leads to from a node. Many changes pass the same few nodes: a team, a domain."""
+
+    def __init__(self, facts: Facts, path: Sequence[Step]) -> None:
+        self._facts = facts
+        self._path = path
+        self._known: dict[str, Iterable[str]] = {}
+
+    def of(self, start: str) -> Iterable[str]:
+        if not self._path:
+            return (start,)
+        known = self._known.get(start)
+        if known is None:
+            known = self._known[start] = _reach(self._facts, self._path, start)
+        return known
+
+
+def _reach(facts: Facts, path: Sequence[Step], start: str) -> Iterable[str]:
+    frontier: Iterable[str] = (start,)
     for step in path:
         frontier = {end for one in frontier for end in _follow(facts, step, one)}
     return frontier
@@ -200,9 +215,8 @@ def _settle(draft: Draft, reasons: _Reasons, rules: Rules, statement: Statement)
     head, name, value = statement
     narrower = rules.narrower(name)
     facts = draft.facts
-    holds = bool(narrower) and any(
-        end == value and predicate in narrower for _, predicate, end in facts.about(head)
-    )
+    said = facts.properties(head)
+    holds = any(value in said[predicate] for predicate in narrower if predicate in said)
     paths = [
         supports
         for rule in rules.chains(name)

@@ -91,6 +91,7 @@ def graph(name: str) -> str:
 _CLASS_WORD = re.compile(r"[A-Z][a-z0-9]*")
 _TYPE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]*")  # most keys: nothing to encode
 _SAFE = "!$&'()*+,;=:@/~"  # what RFC 3987 allows in a path beside letters, digits and "-._"
 _MAX_KEY = 2_000
 
@@ -141,6 +142,8 @@ def encode_key(key: str) -> str:
 
     Slashes stay readable, except where an HTTP client would fold them away (``//``, ``/../``).
     """
+    if _PLAIN.fullmatch(key):
+        return key
     segments = key.split("/")
     folds = any(segment in ("", ".", "..") for segment in segments)
     encoded = quote(key, safe=_SAFE.replace("/", "") if folds else _SAFE)

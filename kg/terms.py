@@ -32,7 +32,7 @@ def node(iri: str) -> str:
 
 def iri_of(value: str) -> str:
     """The IRI of a value, or an empty string when it is something else."""
-    return value[1:-1] if value.startswith("<") and not value.startswith("<<") else ""
+    return value[1:-1] if value[0] == "<" != value[1] else ""
 
 
 def is_literal(value: str) -> bool:
@@ -115,10 +115,14 @@ def unquoted(value: str) -> Statement:
     return iri_of(subject) or subject, iri_of(predicate), rest
 
 
-def line(quad: Quad) -> str:
-    """A statement as a line of N-Quads."""
-    graph = f" <{quad[3]}>" if quad[3] else ""
-    return f"{_subject(quad[0])} <{quad[1]}> {quad[2]}{graph} ."
+def nquads(quads: Iterable[Quad]) -> str:
+    """Statements in their graphs, as N-Quads."""
+    return "\n".join(
+        [
+            f"{_subject(s)} <{p}> {o} <{g}> ." if g else f"{_subject(s)} <{p}> {o} ."
+            for s, p, o, g in quads
+        ]
+    )
 
 
 def ntriples(statements: Iterable[Statement]) -> str:
@@ -126,7 +130,7 @@ def ntriples(statements: Iterable[Statement]) -> str:
 
 
 def _subject(subject: str) -> str:
-    return subject if subject.startswith("_:") else f"<{subject}>"
+    return f"<{subject}>" if subject[0] != "_" else subject
 
 
 def term(value: str) -> ox.NamedNode | ox.Literal | ox.BlankNode | ox.Triple:

@@ -184,7 +184,7 @@ def load(settings: Settings, files: tuple[Path, ...]) -> None:
                 worker.store.load(file, formats.of_file(str(file)).rdf)
             except (OSError, SyntaxError) as error:
                 raise MlgError(f"{file} cannot be loaded: {error}") from error
-        entities = worker.rebuild_search()
+        entities = worker.writer.rebuild_index()
         worker.publish()
     output.end_progress()
     click.echo(f"{entities} entities loaded.", err=True)
@@ -196,7 +196,7 @@ def load(settings: Settings, files: tuple[Path, ...]) -> None:
 def rebuild(settings: Settings, what: str) -> None:
     """Build the search index again from the graph. Stop the worker first."""
     with Worker(settings, sources={}, fresh_index=True) as worker:
-        entities = worker.rebuild_search()
+        entities = worker.writer.rebuild_index()
     click.echo(f"The {what} index holds {entities} entities.", err=True)
 
 

@@ -62,6 +62,11 @@ class SourceRow:
     failing: bool = False
 
 
+_TICK = 1e-6
+"""Seconds between two events that came together, so that they are taken in the order in which they
+were told: what is told of first is often what the others refer to."""
+
+
 class Inbox:
     """One open inbox. Threads share it; each has its own connection."""
 
@@ -82,7 +87,8 @@ class Inbox:
         """Keeps the events; they survive a power cut when this returns."""
         now = self._now().timestamp()
         rows = [
-            (e.ref.source, e.ref.type, e.ref.key, e.event_type, e.event_id, now) for e in events
+            (e.ref.source, e.ref.type, e.ref.key, e.event_type, e.event_id, now + number * _TICK)
+            for number, e in enumerate(events)
         ]
         with self._write() as db:
             db.executemany(_TELL, rows)

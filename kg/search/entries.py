@@ -11,7 +11,6 @@ index takes what was asked for and not answered here as removed (`SearchIndex.up
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -21,15 +20,7 @@ from kg import iris
 from kg.errors import BadIri
 from kg.facts import Facts
 from kg.iris import EntityRef, Minter, term
-from kg.terms import (
-    Statement,
-    datatype_of,
-    iri_of,
-    is_literal,
-    language_of,
-    node,
-    text_of,
-)
+from kg.terms import datatype_of, iri_of, is_literal, language_of, node, text_of
 
 PUBLIC: Final = "public"
 MAX_RELATED: Final = 50
@@ -113,7 +104,8 @@ class _Reader:
         self._linked: dict[str, Link | None] = {}
 
     def entry(self, iri: str) -> Entry | None:
-        statements = _by_predicate(self._facts.about(iri))
+        said = self._facts.properties(iri)
+        statements = {predicate: list(said[predicate]) for predicate in said}
         types = statements.get(iris.TYPE)
         ref = self._ref(iri) if types and _TOMBSTONE not in types else None
         if ref is None:
@@ -188,13 +180,6 @@ class _Reader:
             return self._minter.parse(iri) if self._minter.is_entity(iri) else None
         except BadIri:
             return None
-
-
-def _by_predicate(statements: Iterable[Statement]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for _, predicate, value in statements:
-        found[predicate].append(value)
-    return found
 
 
 def _take_name(statements: dict[str, list[str]], key: str) -> str:

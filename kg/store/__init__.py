@@ -34,6 +34,10 @@ class GraphStore(Facts, Protocol):
         """Counts the commits; a store that lost some after a crash shows a lower number."""
         ...
 
+    def statements(self) -> Iterator[Statement]:
+        """The whole default graph."""
+        ...
+
     def quads(
         self,
         *,

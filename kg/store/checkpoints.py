@@ -18,6 +18,7 @@ import pyoxigraph as ox
 
 from kg import iris
 from kg.errors import StoreUnavailable
+from kg.facts import Properties, grouped
 from kg.terms import Quad, Statement, str_of, term, text_of, value_of
 
 KEPT = 2
@@ -108,6 +109,9 @@ class Checkpoint:
     def about(self, subject: str) -> Iterator[Statement]:
         return statements(self.store, subject, None, None)
 
+    def properties(self, subject: str) -> Properties:
+        return grouped(self.about(subject))
+
     def objects(self, subject: str, predicate: str) -> Iterator[str]:
         return (value for _, _, value in statements(self.store, subject, predicate, None))
 
@@ -157,8 +161,12 @@ def statements(
         term(value) if value else None,
         ox.NamedNode(graph) if graph else _DEFAULT,
     )
-    for quad in found:
-        yield str_of(quad.subject), quad.predicate.value, value_of(quad.object)
+    for quad in found:  # what was asked for need not be asked back: each crossing takes its time
+        yield (
+            subject or str_of(quad.subject),
+            predicate or quad.predicate.value,
+            value or value_of(quad.object),
+        )
 
 
 def has(store: ox.Store, quad: Quad) -> bool:

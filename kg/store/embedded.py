@@ -19,10 +19,11 @@ import pyoxigraph as ox
 
 from kg import iris
 from kg.errors import BadSetting, StoreUnavailable
+from kg.facts import Properties, grouped
 from kg.model import Change
 from kg.store import checkpoints
 from kg.store.literals import as_stored
-from kg.terms import Quad, Statement, line, ntriples, quoted, unquoted
+from kg.terms import Quad, Statement, nquads, ntriples, quoted, unquoted
 
 _NQUADS = ox.RdfFormat.N_QUADS
 _STALE = 100
@@ -98,6 +99,9 @@ class EmbeddedStore:
     def about(self, subject: str) -> Iterator[Statement]:
         return checkpoints.statements(self._store, subject, None, None)
 
+    def properties(self, subject: str) -> Properties:
+        return grouped(self.about(subject))
+
     def objects(self, subject: str, predicate: str) -> Iterator[str]:
         return (
             value for _, _, value in checkpoints.statements(self._store, subject, predicate, None)
@@ -127,8 +131,10 @@ class EmbeddedStore:
 
     def as_stored(self, statements: Iterable[Statement]) -> frozenset[Statement]:
         return frozenset(
-            said if said[2][-1] == '"' or said[2][0] != '"' else (*said[:2], as_stored(said[2]))
-            for said in statements
+            [
+                said if said[2][-1] == '"' or said[2][0] != '"' else (*said[:2], as_stored(said[2]))
+                for said in statements
+            ]
         )
 
     def apply(self, change: Change) -> int:
@@ -141,12 +147,12 @@ class EmbeddedStore:
         try:
             if len(change.added) >= _BULK:
                 promised = [_promise(quad) for quad in removed]
-                self._store.bulk_load(_nquads((*change.added, marker, *promised)), _NQUADS)
+                self._store.bulk_load(nquads((*change.added, marker, *promised)).encode(), _NQUADS)
                 self._redeem(removed, promised)
             elif removed:
                 self._store.update(_update((*removed, *self._marked), (*change.added, marker)))
             else:
-                self._store.load(_nquads((*change.added, marker)), _NQUADS)
+                self._store.load(nquads((*change.added, marker)).encode(), _NQUADS)
         except (OSError, RuntimeError) as error:
             self.failure = (
                 f"The store cannot write ({error}); free some space, it is tried again by itself."
@@ -255,10 +261,6 @@ def _promise(quad: Quad) -> Quad:
 def _promised(promise: Quad) -> Quad:
     name = "" if promise[0] == _DEFAULT_NAME else promise[0]
     return (*unquoted(promise[2]), name)
-
-
-def _nquads(quads: Iterable[Quad]) -> bytes:
-    return "\n".join([line(quad) for quad in quads]).encode()
 
 
 def _update(removed: Iterable[Quad], added: Iterable[Quad]) -> str:

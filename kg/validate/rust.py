@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
@@ -25,9 +24,6 @@ from kg.validate.shapes import Shapes, ntriples, superclasses
 _TARGET_CLASS: Final = NamedNode(term("sh:targetClass"))
 _TARGET_OBJECTS_OF: Final = NamedNode(term("sh:targetObjectsOf"))
 _FOCUS: Final = "urn:mlgraph:focus"
-_TYPED: Final = re.compile(
-    rf"^<([^<>\n]*)> <{re.escape(iris.TYPE)}> (<[^<>\n]*>) \.$", re.MULTILINE
-)
 
 
 class RustEngine:
@@ -64,8 +60,9 @@ class RustEngine:
         focus: frozenset[str] | set[str] | None = None,
         max_results: int | None = None,
     ) -> Report:
-        text = _text(statements(data) if isinstance(data, bytes) else data)
-        marks = _marks(text, focus) if focus is not None else ""
+        said = statements(data) if isinstance(data, bytes) else _plain(data)
+        text = terms.ntriples(said)
+        marks = _marks(said, focus) if focus is not None else ""
         text = "".join((self._background, ntriples(self.shapes.clock(at)), marks, text))
         rules = self._whole if focus is None else self._marked
         # With a focus, the first results may be about nodes that nobody asked for.
@@ -89,10 +86,14 @@ class RustEngine:
         return report(results, self.shapes, engine=self.name, focus=focus, most=max_results)
 
 
-def _marks(text: str, focus: frozenset[str] | set[str]) -> str:
+def _marks(said: Iterable[Statement], focus: frozenset[str] | set[str]) -> str:
     """Marks each focus node with its classes; the class itself serves as the predicate."""
     return "".join(
-        f"<{_FOCUS}> {name} <{node}> .\n" for node, name in _TYPED.findall(text) if node in focus
+        [
+            f"<{_FOCUS}> {name} <{node}> .\n"
+            for node, predicate, name in said
+            if predicate == iris.TYPE and node in focus
+        ]
     )
 
 
@@ -114,9 +115,9 @@ def _compiled(text: str) -> shacl.Shapes:
         raise BadRdf(f"The shapes cannot be used: {error}") from error
 
 
-def _text(data: Iterable[Statement]) -> str:
-    """The data as N-Triples, without triple terms, which are beyond SHACL."""
-    return terms.ntriples(said for said in data if not said[2].startswith("<<"))
+def _plain(data: Iterable[Statement]) -> list[Statement]:
+    """The data without triple terms, which are beyond SHACL."""
+    return [said for said in data if said[2][:2] != "<<"]
 
 
 @lru_cache(maxsize=1000)

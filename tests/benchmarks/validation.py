@@ -18,8 +18,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from kg import iris
+from kg.facts import Properties, grouped
 from kg.iris import term
-from kg.terms import Statement, line, literal, node
+from kg.terms import Statement, literal, node, ntriples
 from kg.validate import Reach, engine, load_shapes
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -120,6 +121,9 @@ class Held:
     def about(self, subject: str) -> list[Statement]:
         return self.by_subject.get(subject, [])
 
+    def properties(self, subject: str) -> Properties:
+        return grouped(self.about(subject))
+
     def objects(self, subject: str, predicate: str) -> list[str]:
         return self._values.get((subject, predicate), [])
 
@@ -154,7 +158,7 @@ def run(count: int) -> None:
     print(f"  ratio   {slow_part / fast_part:8.1f}")
 
     whole = list(graph(count))
-    size = sum(len(line((*said, ""))) + 1 for said in whole)
+    size = len(ntriples(whole))
     taken, report = _timed(lambda: fast.validate(whole, at=AT))
     scaled = slow_part * len(whole) / len(part)
     print(f"the whole, {len(whole):,} statements, {size / 1e6:,.0f} MB as N-Triples")

@@ -281,7 +281,7 @@ def test_search_agrees_with_the_graph(
     assert gone
     lived = [*_everything(service), *_asked(service)]
     with Worker(aftermath.settings, now=utc_now) as worker:
-        worker.rebuild_search()
+        worker.writer.rebuild_index()
     assert [*_everything(service), *_asked(service)] == lived
 
 

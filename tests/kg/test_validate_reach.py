@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg import iris
+from kg.facts import Properties, grouped
 from kg.iris import PREFIXES, class_of_type, term
 from kg.model import Finding
 from kg.terms import Statement, literal, node
@@ -35,6 +36,9 @@ class Held:
     def about(self, subject: str) -> Iterator[Statement]:
         self.looked += 1
         return (said for said in self.statements if said[0] == subject)
+
+    def properties(self, subject: str) -> Properties:
+        return grouped(self.about(subject))
 
     def objects(self, subject: str, predicate: str) -> Iterator[str]:
         return (value for _, said, value in self.about(subject) if said == predicate)

@@ -362,7 +362,8 @@ def test_an_index_that_lags_catches_up(tmp_path: Path, source: MemorySource) -> 
     source.put(ADA)
     worker = Worker(settings(tmp_path), sources={"test": source}, now=Clock())
     worker.inbox.publish([event("person", "ada@example.com")])
-    worker.pipeline.run_once(10)  # committed and struck off; ended before the index is saved
+    worker.pipeline.run_once(10)
+    worker.pipeline.land()  # committed and struck off; ended before the index is saved
     assert worker.inbox.pending() == 0
     worker.close()
     with Worker(settings(tmp_path), sources={"test": source}, now=Clock()):

@@ -10,7 +10,7 @@ import pyoxigraph as ox
 
 from kg.iris import PREFIXES
 from kg.model import Finding
-from kg.terms import Statement, line, statement
+from kg.terms import Statement, ntriples, statement
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES = ROOT / "shapes"
@@ -40,7 +40,7 @@ def turtle(text: str) -> list[Statement]:
 
 def nquads(statements: Iterable[Statement]) -> bytes:
     """Statements as a document from outside."""
-    return "".join(f"{line((*said, ''))}\n" for said in statements).encode()
+    return f"{ntriples(statements)}\n".encode()
 
 
 ENTITY = "http://localhost:8080/id/thing/test/"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyoxigraph as ox
 import pytest
 
-from kg.facts import Facts
+from kg.facts import Facts, Properties, grouped
 from kg.iris import LABEL, Minter, term
 from kg.search.entries import entries
 from kg.search.index import SearchIndex
@@ -32,6 +32,9 @@ class Graph:
 
     def about(self, subject: str) -> Iterator[Statement]:
         return statements(self.store, subject, None, None)
+
+    def properties(self, subject: str) -> Properties:
+        return grouped(self.about(subject))
 
     def objects(self, subject: str, predicate: str) -> Iterator[str]:
         return (value for _, _, value in statements(self.store, subject, predicate, None))

@@ -1,0 +1,238 @@
+"""From the inbox to the graph, a batch at a time, while the batch before is written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kg import iris
+from kg.commit import propose
+from kg.draft import Draft, Graphs
+from kg.errors import MlgError, SystemFailure
+from kg.events import Inbox, Request, Work
+from kg.facts import Facts
+from kg.hydrate import Hydrated, hydrate
+from kg.iris import EntityRef, Minter
+from kg.model import Change, Entity, Event, Proposal, Snapshot
+from kg.normalise import Contexts, Normalised, normalise
+from kg.pipeline.ahead import Ahead
+from kg.pipeline.counts import Counts, Retry
+from kg.pipeline.requests import decide
+from kg.pipeline.writer import Ready, Writer
+from kg.sources import Source
+from kg.terms import iri_of
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """What the inbox told of, made ready; and whatever waits or cannot be used."""
+
+    works: Mapping[EntityRef, Work]
+    ready: Ready
+    counts: Counts
+    unavailable: Mapping[EntityRef, MlgError]
+    unusable: Mapping[EntityRef, MlgError]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Flight:
+    """What is being written and synced, and the graph as it will be then."""
+
+    batch: _Batch
+    written: Future[None]
+    view: Graphs
+
+
+@dataclass(slots=True, kw_only=True)
+class Pipeline:
+    """The stages, wired. One instance, one thread: the worker's.
+
+    ``before_write`` is called at the start of each write of a batch, in the thread that writes,
+    when everything committed so far is indexed and may be published.
+    """
+
+    writer: Writer
+    inbox: Inbox
+    sources: Mapping[str, Source]
+    contexts: Mapping[str, Contexts]
+    minter: Minter
+    executor: Executor
+    retry: Retry
+    now: Callable[[], datetime]
+    before_write: Callable[[], None] = lambda: None
+    _met: set[str] = field(default_factory=set)
+    _flight: _Flight | None = None
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a batch is being written, so that the index is behind the store."""
+        return self._flight is not None
+
+    def run_once(self, limit: int) -> Counts | None:
+        """Decides the requests that wait, else sends the next ``limit`` entities on their way.
+
+        Answers what has landed meanwhile, which is the batch before; None when idle.
+        """
+        requests = self.inbox.requests(20)
+        flying = self._flight.batch.works if self._flight else {}
+        works = [w for w in self.inbox.take(limit + len(flying)) if w.ref not in flying][:limit]
+        if works and not requests:
+            return self._send(works)
+        if not requests and not flying:
+            return None
+        counts = self.land()
+        for request in requests:
+            counts += self._decide(request)
+        return counts
+
+    def land(self) -> Counts:
+        """Waits for what is in flight, indexes it, and strikes it off the inbox.
+
+        Raises `StoreUnavailable` when it cannot be written; the inbox has it still.
+        """
+        return self._land()[0]
+
+    def _land(self) -> tuple[Counts, bool]:
+        """What landed, and whether it is what was expected."""
+        flight, self._flight = self._flight, None
+        if flight is None:
+            return Counts(), True
+        try:
+            flight.written.result()
+            self.writer.put(flight.batch.ready)
+        except SystemFailure:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault must not stop the other events
+            return self._apart(list(flight.batch.works.values()), error), False
+        return self._settle(flight.batch), True
+
+    def _send(self, works: list[Work]) -> Counts:
+        """Makes a batch ready, lands the one before, and sends this one off."""
+        try:
+            batch = self._make_ready(works)
+            counts, as_expected = self._land()
+            if not as_expected:
+                batch = self._make_ready(works)
+            self._launch(batch)
+        except SystemFailure:
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault must not stop the other events
+            return self._apart(works, error)
+        return counts
+
+    def _apart(self, works: list[Work], error: Exception) -> Counts:
+        """One by one what failed together, so that what nobody foresaw stops only its own."""
+        _log.error("A batch of %d failed, first %s", len(works), works[0].ref, exc_info=error)
+        counts = self.land()
+        if len(works) == 1:
+            self.inbox.bury(works[0], error=f"This is a fault of ours: {error!r}")
+            counts.dead += 1
+            return counts
+        for work in works:
+            counts += self._send([work])
+            counts += self.land()
+        return counts
+
+    def _make_ready(self, works: Iterable[Work]) -> _Batch:
+        by_ref = {work.ref: work for work in works}
+        hydrated = hydrate(by_ref, sources=self.sources, executor=self.executor)
+        parts = self._normalised(hydrated)
+        entities = [entity for part in parts for entity in part.entities]
+        draft = Draft(self._flight.view if self._flight else self.writer.store)
+        at = self.now()
+        for entity in entities:
+            cause = by_ref[entity.ref].event_id if entity.ref in by_ref else None
+            propose(draft, Proposal(entity=entity, layer="source", cause=cause), at=at)
+        self.writer.enrich(draft)
+        ready = self.writer.judge(draft, at=at)
+        self._ask_for_references(entities, draft.facts)
+        unusable = dict(hydrated.unusable)
+        for part in parts:
+            unusable |= part.unusable
+        moved = draft.moved()
+        return _Batch(
+            works=by_ref,
+            ready=ready,
+            unavailable=hydrated.unavailable,
+            unusable=unusable,
+            counts=Counts(
+                hydrated=len(by_ref.keys() - hydrated.unavailable.keys() - unusable.keys()),
+                waiting=len(hydrated.unavailable),
+                dead=len(unusable),
+                changed=sum(entity.iri in moved for entity in entities),
+                unchanged=sum(entity.iri not in moved for entity in entities),
+                gone=sum(entity.gone for entity in entities),
+                statements=len(ready.changes),
+            ),
+        )
+
+    def _normalised(self, hydrated: Hydrated) -> list[Normalised]:
+        by_source: dict[str, list[Snapshot]] = {}
+        for snapshot in hydrated.snapshots.values():
+            by_source.setdefault(snapshot.ref.source, []).append(snapshot)
+        return [
+            normalise(snapshots, contexts=self.contexts[name])
+            for name, snapshots in by_source.items()
+        ]
+
+    def _launch(self, batch: _Batch) -> None:
+        """Begins to write a batch; `land` ends it."""
+        change = self.writer.change(batch.ready)
+        written = self.executor.submit(self._publish_and_write, change)
+        facts = batch.ready.draft.facts
+        facts.rest_on(self.writer.store)
+        view = Ahead(self.writer.store, facts=facts, change=change)
+        self._flight = _Flight(batch=batch, written=written, view=view)
+
+    def _publish_and_write(self, change: Change) -> None:
+        self.before_write()
+        self.writer.write(change)
+
+    def _settle(self, batch: _Batch) -> Counts:
+        """Strikes off what is committed, puts off what waits, buries what cannot be used."""
+        failed = batch.unavailable.keys() | batch.unusable.keys()
+        self.inbox.done([work for ref, work in batch.works.items() if ref not in failed])
+        for ref, error in batch.unavailable.items():
+            after = self.retry.after(batch.works[ref].attempts)
+            self.inbox.retry(batch.works[ref], after=after, error=str(error))
+        for ref, error in batch.unusable.items():
+            self.inbox.bury(batch.works[ref], error=str(error))
+        return batch.counts
+
+    def _ask_for_references(self, entities: Iterable[Entity], facts: Facts) -> None:
+        """Puts an event on the bus for each entity that is referred to and not known yet."""
+        self._met.update(entity.iri for entity in entities)
+        wanted: list[Event] = []
+        for entity in entities:
+            for _, _, value in entity.statements:
+                iri = iri_of(value)
+                if iri and iri not in self._met and self.minter.is_entity(iri):
+                    self._met.add(iri)  # asked for once in the life of this process
+                    if ref := self._unknown(iri, facts):
+                        kind = ref.type.replace("-", "_") + ".referenced"
+                        wanted.append(Event(ref=ref, event_type=kind, event_id=f"reference:{ref}"))
+        if wanted:
+            self.inbox.publish(wanted)
+
+    def _unknown(self, iri: str, facts: Facts) -> EntityRef | None:
+        """The entity's name if a source can tell of it and the graph does not know it yet."""
+        try:
+            ref = self.minter.parse(iri)
+        except MlgError:
+            return None
+        source = self.sources.get(ref.source)
+        if source is None or (source.types and ref.type not in source.types):
+            return None
+        return ref if next(iter(facts.objects(iri, iris.TYPE)), None) is None else None
+
+    def _decide(self, request: Request) -> Counts:
+        counts, entities = decide(
+            request, writer=self.writer, inbox=self.inbox, minter=self.minter, at=self.now()
+        )
+        self._ask_for_references(entities, self.writer.store)
+        return counts

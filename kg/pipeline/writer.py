@@ -1,0 +1,123 @@
+"""From a draft to the graph: its findings, one atomic write, its entries in the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from kg import iris
+from kg.commit import commit, propose, revised
+from kg.draft import Draft
+from kg.enrich import Rules, enrich
+from kg.facts import Facts
+from kg.iris import Minter
+from kg.model import Change, Proposal
+from kg.search.entries import Entry, dependents, entries
+from kg.search.index import SearchIndex
+from kg.store import GraphStore
+from kg.terms import Quad, Statement
+from kg.validate import Validator, findings_quads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A draft that is judged, and what the index is to take out and put in once it is written."""
+
+    draft: Draft
+    changes: set[Statement]
+    at: datetime
+    entries: list[Entry]
+    stale: set[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """The store and the index as their one writer sees them."""
+
+    store: GraphStore
+    index: SearchIndex
+    rules: Rules
+    validator: Validator
+    minter: Minter
+    labels: Mapping[str, str]
+
+    def record(self, proposals: Iterable[Proposal], *, at: datetime) -> None:
+        """Commits what this installation says of itself, outside any source."""
+        draft = Draft(self.store)
+        for proposal in proposals:
+            propose(draft, proposal, at=at)
+        self.enrich(draft)
+        self.commit(draft, at=at)
+
+    def commit(self, draft: Draft, *, at: datetime) -> None:
+        """Judges a draft, writes it, and indexes it. Raises `StoreUnavailable`."""
+        ready = self.judge(draft, at=at)
+        self.write(self.change(ready))
+        self.put(ready)
+
+    def enrich(self, draft: Draft) -> None:
+        """Draws the consequences of a draft."""
+        enrich(draft, self.rules)
+
+    def judge(self, draft: Draft, *, at: datetime) -> Ready:
+        """Adds what the rules say of a draft, and reads what its subjects are found by."""
+        changes = draft.changes()
+        if changes:
+            self._revalidate(draft, changes, at)
+        named = {subject for subject, predicate, _ in changes if predicate in iris.NAMES}
+        found, stale = self._entries(draft.facts, draft.moved(), renamed=named)
+        return Ready(draft=draft, changes=changes, at=at, entries=found, stale=stale)
+
+    def change(self, ready: Ready) -> Change:
+        """The draft as the one change that makes the store's next version."""
+        return commit(ready.draft, version=self.store.version + 1, at=ready.at)
+
+    def write(self, change: Change) -> None:
+        """Returns when the change is written and synced. Raises `StoreUnavailable`.
+
+        It may be empty for a draft that moves nothing: layers change where the view does not.
+        """
+        if change:
+            self.store.apply(change)
+            self.store.sync()
+
+    def put(self, ready: Ready) -> None:
+        """Brings the index in line with what was written; readers see it after a commit of it."""
+        if ready.stale:
+            self.index.update(ready.entries, removed=ready.stale)
+
+    def catch_up(self) -> None:
+        """Indexes what was committed after the index was last saved, before a crash."""
+        for version in range(self.index.version + 1, self.store.version + 1):
+            changed = revised(self.store, version)
+            found, stale = self._entries(self.store, changed, renamed=changed)
+            self.index.update(found, removed=stale)
+
+    def rebuild_index(self) -> int:
+        """Builds the index again from the graph, and answers how many entities it has."""
+        typed = {s for s, predicate, _ in self.store.statements() if predicate == iris.TYPE}
+        entities = sorted(iri for iri in typed if self.minter.is_entity(iri))
+        found = entries(self.store, entities, minter=self.minter, labels=self.labels)
+        return self.index.rebuild(found, version=self.store.version)
+
+    def _revalidate(self, draft: Draft, changes: set[Statement], at: datetime) -> None:
+        """Puts the difference in findings into the draft, for all that the changes can affect."""
+        focus = self.validator.affected(draft.facts, changes)
+        known = {iri: draft.held(iri).merged for iri in focus & draft.created}
+        for iri, findings in self.validator.findings(draft.facts, focus, known=known).items():
+            fresh = iri in draft.created
+            old = set[Quad]() if fresh else self.validator.stored_quads(draft.store, iri)
+            new = findings_quads(iri, findings, at=at, stored=old)
+            for quad in old - new:
+                draft.remove(quad)
+            for quad in new - old:
+                draft.add(quad)
+
+    def _entries(
+        self, facts: Facts, changed: set[str], *, renamed: set[str]
+    ) -> tuple[list[Entry], set[str]]:
+        """What to put into the index, and all that has to leave it first."""
+        stale = changed | dependents(facts, renamed, minter=self.minter)
+        stale = {iri for iri in stale if self.minter.is_entity(iri)}
+        return list(entries(facts, stale, minter=self.minter, labels=self.labels)), stale
