@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from typing import Self
@@ -23,7 +23,7 @@ from kg.config import Settings
 from kg.enrich import read_rules
 from kg.errors import MlgError, StoreUnavailable
 from kg.events import Inbox
-from kg.model import Entity, Proposal
+from kg.model import Change, Entity, Proposal
 from kg.normalise import Contexts
 from kg.pipeline import Counts, Pipeline, Retry, Writer
 from kg.search.index import SearchIndex
@@ -61,6 +61,7 @@ class Worker:
         self.reopen_seconds = REOPEN_SECONDS
         self._published = -1
         self._published_at = 0.0
+        self._tidying: Future[None] | None = None
         data_dir = settings.data_dir
         with ExitStack() as opening:
             self.store = EmbeddedStore(data_dir, base=settings.base)
@@ -70,7 +71,7 @@ class Worker:
             self.index = opening.enter_context(
                 SearchIndex(data_dir / "search", labels=vocabulary.labels, fresh=fresh_index)
             )
-            executor = opening.enter_context(ThreadPoolExecutor(32))
+            executor = self._executor = opening.enter_context(ThreadPoolExecutor(32))
             if sources is None:
                 sources = {name: connect(table) for name, table in settings.sources.items()}
             for source in sources.values():
@@ -143,6 +144,7 @@ class Worker:
         with _seldom_collecting():
             while not stop.is_set():
                 if self.step() is None:
+                    self._tidy_in_background()
                     due = self.inbox.next_due()
                     stop.wait(POLL_SECONDS if due is None else min(POLL_SECONDS, max(due, 0.001)))
 
@@ -165,10 +167,13 @@ class Worker:
                 self.publish()
             return counts
         except StoreUnavailable as error:
-            self._say("write-dead", str(error))
-            time.sleep(self.reopen_seconds)
-            self._revive()
+            self._recover(error)
             return Counts()
+
+    def _recover(self, error: StoreUnavailable) -> None:
+        self._say("write-dead", str(error))
+        time.sleep(self.reopen_seconds)
+        self._revive()
 
     def _revive(self) -> None:
         """Opens the store again, and indexes again what the index lost of its last changes."""
@@ -178,6 +183,30 @@ class Worker:
         except StoreUnavailable:
             return
         self._say("running")
+
+    def tidy(self) -> None:
+        """Merges what bulk writes left in many files, where there is much of it."""
+        if self.store.is_untidy:
+            self.store.tidy()
+            self._show_tidy()
+
+    def _tidy_in_background(self) -> None:
+        """The same while nothing else is to do, in a thread of its own: it may take minutes."""
+        if self._tidying is None and self.store.is_untidy:
+            self._tidying = self._executor.submit(self.store.tidy)
+        elif self._tidying is not None and self._tidying.done():
+            done, self._tidying = self._tidying, None
+            try:
+                done.result()
+                self._show_tidy()
+            except StoreUnavailable as error:
+                self._recover(error)
+
+    def _show_tidy(self) -> None:
+        """Lets readers have the merged files: a version that says nothing new."""
+        self.store.apply(Change())
+        self.store.sync()
+        self.publish()
 
     def _publish_if_due(self) -> None:
         if time.monotonic() - self._published_at > PUBLISH_SECONDS:

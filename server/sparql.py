@@ -29,6 +29,7 @@ GRAPHS: Final = tuple(
     Offer(form.name, form.media_type, tuple(a for a in form.aliases if a != "text/plain"))
     for form in map(formats.by_name, ("turtle", "nt", "jsonld", "rdf"))
 )
+_ALL: Final = (*TABLES, *GRAPHS, HTML)
 SHOWN_ROWS: Final = 1_000
 """Rows of a result that the page shows; the saved forms have all of them."""
 SHOWN_BYTES: Final = 4_000_000
@@ -44,7 +45,7 @@ _LABELS: Final = {
 def endpoint() -> Response:
     """One query in any form of the protocol; without a query, what this service is."""
     accept = request.headers.get("Accept")
-    if "format" not in request.args and choose(accept, offers=(*TABLES, *GRAPHS, HTML)) is HTML:
+    if choose(accept, offers=_ALL) is HTML and "format" not in request.args:
         return _page()
     asked = _asked()
     if asked.query is None:
@@ -94,12 +95,13 @@ def _answer(asked: SparqlRequest, query: Query, offer: Offer) -> Response:
     except UnsupportedFormat as error:  # RDF/XML has no form for some properties
         raise NotAcceptable(str(error)) from error
     whole = isinstance(answer.body, bytes)
-    told = Response(answer.body if whole else answer.iter_chunks())
+    told = Response(
+        answer.body if whole else answer.iter_chunks(),
+        content_type=offer.content_type,
+        headers=[("Content-Length", str(answer.size)), ("Vary", "Accept")],
+    )
     if request.method == "HEAD":  # nobody will read the chunks
         answer.close()
-    told.content_type = offer.content_type
-    told.content_length = answer.size
-    told.vary.add("Accept")
     return told
 
 

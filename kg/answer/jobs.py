@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
@@ -27,6 +28,9 @@ RESULTS: Final = {
     "csv": ox.QueryResultsFormat.CSV,
     "tsv": ox.QueryResultsFormat.TSV,
 }
+
+_Named = ox.NamedNode | ox.BlankNode
+_Graph = _Named | ox.DefaultGraph
 
 _OPEN, _PATH = "open checkpoint", "its path"  # in what a process keeps
 _NO_LIMIT: Final = 1 << 62  # the caller's guard had the real one
@@ -91,18 +95,25 @@ def _checkpoint(kept: dict[str, Any], path: str) -> Checkpoint:
 def _query(
     store: ox.Store, given: Mapping[str, Any], dataset: Dataset
 ) -> ox.QuerySolutions | ox.QueryBoolean | ox.QueryTriples:
-    own = [ox.DefaultGraph()] if dataset.current else []
+    default, named = _graphs(dataset)
     try:
         return store.query(
             given["text"],
             base_iri=given["base"],
-            default_graph=[*own, *map(ox.NamedNode, dataset.merged)],
-            named_graphs=[ox.NamedNode(iri) for iri in dataset.named],
+            default_graph=default,
+            named_graphs=named,
         )
     except SyntaxError as error:
         raise explain(error, check(given["source"], max_bytes=_NO_LIMIT)) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise _evaluation_error(error) from error
+
+
+@lru_cache(maxsize=16)
+def _graphs(dataset: Dataset) -> tuple[list[_Graph], list[_Named]]:
+    own: list[_Graph] = [ox.DefaultGraph()] if dataset.current else []
+    named: list[_Named] = [ox.NamedNode(iri) for iri in dataset.named]
+    return [*own, *map(ox.NamedNode, dataset.merged)], named
 
 
 def _from_clauses(given: Mapping[str, Any]) -> tuple[list[str], list[str]]:

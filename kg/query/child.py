@@ -57,6 +57,8 @@ class Child:
         self._heard = 0
         self._said = tempfile.TemporaryFile(prefix="mlg-worker-")  # noqa: SIM115 - `close` does it
         self._connection, theirs = socket.socketpair()
+        self._answers = select.poll()
+        self._answers.register(self._connection, select.POLLIN)
         where = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path)
         command = ["-m", "kg.query.process", str(theirs.fileno()), str(memory_mb), where, *modules]
         try:
@@ -107,9 +109,7 @@ class Child:
 
     def done_within(self, seconds: float) -> bool:
         """Waits for the job's end, or its death, at most so long."""
-        waiting = select.poll()
-        waiting.register(self._connection, select.POLLIN)
-        return bool(waiting.poll(max(0.0, seconds) * 1000))
+        return bool(self._answers.poll(max(0.0, seconds) * 1000))
 
     def finish(self, *, deadline: float) -> Result:
         """The job's result. Raises the job's error, `Overdue`, or what its death means."""

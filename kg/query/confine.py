@@ -62,17 +62,24 @@ def _held() -> tuple[int, int]:
     return int(pages[5]) * resource.getpagesize(), int(pages[0]) * resource.getpagesize()
 
 
-def peak_mb() -> int:
-    """The most memory that this process has had, in megabytes.
+def had_more_than(megabytes: int) -> bool:
+    """Whether this process has ever had more memory than so much."""
+    return _told_peak() > megabytes and _peak() > megabytes
 
-    Not by ``getrusage`` where it can be helped: on Linux that begins with what the parent had when
-    it started this process, so under a large parent each process would seem to be spent.
+
+def _told_peak() -> int:
+    """The most megabytes that this process has had, or more: on Linux it begins with what the
+    parent had when it started this process. Asking takes 1 µs, `_peak` thirty.
     """
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak >> 20 if sys.platform == "darwin" else peak >> 10
+
+
+def _peak() -> int:
     try:
         status = Path("/proc/self/status").read_text("ascii")
     except FileNotFoundError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak >> 20 if sys.platform == "darwin" else peak >> 10
+        return _told_peak()
     (kilobytes,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(kilobytes) >> 10
 

@@ -133,7 +133,7 @@ def _do(job: Frame, output: Output, known: dict[str, JobFunction], kept: dict[st
         arguments = job.message["arguments"]
         task = Task(arguments=arguments, body=job.body, output=output, kept=kept)
         value = known[name](task)
-        retire = confine.peak_mb() > RETIRE_MB
+        retire = confine.had_more_than(RETIRE_MB)
         return output.frame({"value": value, "retire": retire})
     except MlgError as error:
         return _error(error)
@@ -145,7 +145,7 @@ def _do(job: Frame, output: Output, known: dict[str, JobFunction], kept: dict[st
 
 def _error(error: MlgError) -> Frame:
     told = {"code": error.code, "message": str(error), "details": error.details}
-    return Frame(message={"error": told, "retire": confine.peak_mb() > RETIRE_MB})
+    return Frame(message={"error": told, "retire": confine.had_more_than(RETIRE_MB)})
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from typing import Final, Protocol
 
 from kg.errors import LimitExceeded
 
+_TOGETHER: Final = 1 << 17
+"""Bytes that are counted and written together: the engine writes 8 KB at a time."""
+
 
 class Writer(Protocol):
     """Where bytes go: a file, or a worker's output."""
@@ -37,25 +40,36 @@ class Measured:
         self._output = output
         self._counter = _COUNTERS[form]() if form in _COUNTERS else None
         self._clean = _Clean() if form in ("xml", "rdf") else None
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         self.max_rows = max_rows
         self._max_bytes = max_bytes
         self._size = 0
         self.rows = 0
 
     def write(self, data: bytes, /) -> int:
-        self._count(data)
         self._size += len(data)
         if self._size > self._max_bytes:
             raise LimitExceeded(
                 f"The answer has more than {self._max_bytes:,} bytes, the limit; ask for less.",
                 limit="bytes",
             )
-        self._output.write(self._clean.feed(data) if self._clean else data)
+        self._waiting.append(data)
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes >= _TOGETHER:
+            self._pass_on()
         return len(data)
 
     def flush(self) -> None:
         """The engine calls this at the end."""
-        self._count(b"", last=True)
+        self._pass_on(last=True)
+
+    def _pass_on(self, *, last: bool = False) -> None:
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._count(data, last=last)
+        self._output.write(self._clean.feed(data) if self._clean else data)
 
     def _count(self, data: bytes, *, last: bool = False) -> None:
         if self._counter is not None:

@@ -1,7 +1,8 @@
 """Checkpoints: read-only copies of the store, made of hard links, named by the graph's version.
 
 ``checkpoints/000000000042/`` holds a checkpoint and ``000000000042.lock`` is held, shared, by each
-process that reads it, so that the writer removes only what nobody holds.
+process that reads it, so that the writer removes only what nobody holds. ``newest`` is a link to
+the newest, replaced in one step: every query reads it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ KEPT = 2
 """Checkpoints that stay even when nobody reads them: the newest, and one for who is just opening."""
 
 
+_NEWEST = "newest"
 META = iris.graph("meta")
 STATEMENT_COUNT = iris.term("mlg:statementCount")
 VERSION = "urn:mlgraph:version:"
@@ -38,8 +40,10 @@ def markers(store: ox.Store) -> Iterator[tuple[int, int]]:
 
 def newest(folder: Path) -> Path | None:
     """The newest checkpoint in the folder, or None before the first."""
-    versions = [name for name in _names(folder) if name.isdigit()]
-    return folder / max(versions) if versions else None
+    try:
+        return folder / (folder / _NEWEST).readlink()
+    except FileNotFoundError:
+        return None
 
 
 def publish(folder: Path, version: int, backup: Callable[[str], None]) -> Path:
@@ -51,6 +55,10 @@ def publish(folder: Path, version: int, backup: Callable[[str], None]) -> Path:
         shutil.rmtree(building, ignore_errors=True)
         backup(str(building))
         building.rename(target)
+    link = folder / f"building-{_NEWEST}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(target.name)
+    link.replace(folder / _NEWEST)
     return target
 
 
@@ -71,7 +79,9 @@ def prune(folder: Path) -> None:
 def clear(folder: Path) -> None:
     """Removes what a killed writer left unfinished."""
     for name in _names(folder):
-        if name.startswith("building-"):
+        if name == f"building-{_NEWEST}":
+            (folder / name).unlink()
+        elif name.startswith("building-"):
             shutil.rmtree(folder / name, ignore_errors=True)
 
 

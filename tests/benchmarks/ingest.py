@@ -31,15 +31,15 @@ from tests.benchmarks import processes, universe
 
 PEER = Path(__file__).with_name("mlmd.py")
 PEER_PYTHON = "MLG_BENCH_MLMD_PYTHON"
-WANTED = 3000
+WANTED, PEER_THEN = 3000, 4300
+"""Entities a second that are wanted, and what ml-metadata put where that was said. Machines differ
+by more than a factor of two, so the ratio of these two is what counts: 0.70."""
 PUBLISHED = 1000
 """Events handed to the inbox at a time."""
 
 
 def run(count: int, *, slow: int, mlmd_python: str | None) -> None:
     whole, triples = _pipeline(count)
-    rate = count / whole
-    print(f"  wanted {WANTED:,}/s: {'ok' if rate >= WANTED else 'MISSED'}")
     alone = _commit_alone(triples, count)
     _print("commit alone, same statements", count, alone)
     rows = _rows(triples)
@@ -49,6 +49,7 @@ def run(count: int, *, slow: int, mlmd_python: str | None) -> None:
         print("ml-metadata: not measured; --mlmd-python names a Python that has it")
     else:
         _print("ml-metadata on SQLite, batches of 100", count, mlmd)
+    _judge(count / whole, count / mlmd if mlmd else None)
     fast, _ = _pipeline(slow)
     reference, _ = _pipeline(slow, engine="pyshacl")
     print(
@@ -58,6 +59,15 @@ def run(count: int, *, slow: int, mlmd_python: str | None) -> None:
     print(f"ratio to pySHACL, of {slow} entities each: {reference / fast:.1f}, ", end="")
     print(f"by the rate of the whole run: {reference / slow / (whole / count):.1f}")
     print(f"machine: {processes.load()}")
+
+
+def _judge(rate: float, peer: float | None) -> None:
+    print(f"  wanted {WANTED:,}/s: {'ok' if rate >= WANTED else 'not on this machine'}", end="")
+    if peer:
+        ratio, wanted = rate / peer, WANTED / PEER_THEN
+        verdict = "ok" if ratio >= wanted else "MISSED"
+        print(f"; {ratio:.2f} of ml-metadata, wanted {wanted:.2f}: {verdict}", end="")
+    print()
 
 
 def _pipeline(count: int, *, engine: str = "shacl") -> tuple[float, list[Statement]]:

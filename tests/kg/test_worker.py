@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,11 +20,12 @@ from kg.model import Document, Event, Snapshot
 from kg.search.searcher import Searcher
 from kg.service import Service
 from kg.sources.memory import MemorySource
-from kg.store import open_checkpoint
+from kg.store import newest, open_checkpoint
 from kg.sweep import sweep
 from kg.terms import iri_of, literal, moment, node, quoted, text_of
 from kg.validate import read_findings
 from kg.worker import Worker
+from tests.benchmarks import universe
 from tests.kg.graphs import BASE, MINTER, said
 
 RANKER = {
@@ -378,3 +381,31 @@ def test_events_stay_when_nobody_works(tmp_path: Path) -> None:
     source.put(ADA)
     with Worker(settings(tmp_path), sources={"test": source}) as worker:
         assert worker.drain().hydrated == 1
+
+
+def test_readers_get_merged_files_after_a_burst(tmp_path: Path) -> None:
+    """When nothing is left to do: in a version of its own, in which the graph says the same."""
+    source = universe.source(4_000)
+    with Worker(universe.settings(tmp_path), sources={"bench": source}) as worker:
+        worker.inbox.publish(universe.events(source))
+        worker.drain()
+        assert worker.store.is_untidy
+        before, facts = worker.store.version, set(worker.store.statements())
+        stop = threading.Event()
+        running = threading.Thread(target=worker.run, args=(stop,))
+        running.start()
+        deadline = time.monotonic() + 60
+        while newest(tmp_path / "checkpoints").name == f"{before:012d}":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        stop.set()
+        running.join()
+        assert not worker.store.is_untidy
+        assert worker.store.version == worker.index.version == before + 1
+        with open_checkpoint(tmp_path / "checkpoints") as checkpoint:
+            assert set(checkpoint.statements()) == facts
+
+
+def test_events_are_taken_in_the_order_in_which_they_were_told(worker: Worker) -> None:
+    worker.inbox.publish([event("person", "zoe"), event("model", "a"), event("person", "ada")])
+    assert [work.ref.key for work in worker.inbox.take(3)] == ["zoe", "a", "ada"]
