@@ -69,10 +69,11 @@ from kg.errors import BadPayload, BadSetting
 from kg.iris import EntityRef
 from kg.model import Document, Event, Payload, Snapshot, utc_now
 from kg.sources import not_owned
+from kg.sources.answers import number, part, record, records, required, text
+from kg.sources.http import checked_url, positive
 from kg.sources.mlflow import webhooks
-from kg.sources.mlflow.answers import number, part, record, records, required, text
 from kg.sources.mlflow.calls import Calls, artefact_of
-from kg.sources.mlflow.client import Client, checked_url
+from kg.sources.mlflow.client import Client
 from kg.sources.mlflow.documents import (
     Documents,
     dataset_key,
@@ -128,9 +129,9 @@ class MlflowSource:
             name,
             url=url,
             headers=_credentials(name, token=token, username=username, password=password),
-            timeout_seconds=_positive(name, "timeout_seconds", timeout_seconds),
-            max_answer_bytes=int(_positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
-            page_size=int(_positive(name, "page_size", page_size)),
+            timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
+            max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
+            page_size=int(positive(name, "page_size", page_size)),
             connections=self.in_flight,
         )
         self._ask = Calls(self._client)
@@ -300,9 +301,3 @@ def _credentials(name: str, *, token: str, username: str, password: str) -> dict
         pair = base64.b64encode(f"{username}:{password}".encode()).decode()
         return {"Authorization": f"Basic {pair}"}
     return {}
-
-
-def _positive(name: str, setting: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise BadSetting(f"[sources.{name}] {setting} = {value!r} is not a number above zero.")
-    return float(value)

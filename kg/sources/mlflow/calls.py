@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from kg.errors import BadPayload
 from kg.model import Payload
-from kg.sources.mlflow.answers import integer, record, required, text
+from kg.sources.answers import integer, record, required, text
 from kg.sources.mlflow.client import Client
 from kg.sources.mlflow.documents import (
     deleted,

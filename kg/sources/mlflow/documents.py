@@ -18,7 +18,7 @@ from urllib.parse import quote
 from kg.errors import BadIri, BadPayload
 from kg.iris import EntityRef, encode_key
 from kg.model import Document, Payload
-from kg.sources.mlflow.answers import (
+from kg.sources.answers import (
     double,
     inner,
     integer,

@@ -152,7 +152,7 @@ def test_a_server_in_trouble_is_unavailable(
 
 def test_a_404_that_is_not_mlflows_is_no_deletion(source: MlflowSource, replay: Replay) -> None:
     replay.answer("registered-models/get", b"<h1>Not Found</h1>", status=404)
-    with pytest.raises(SourceUnavailable, match="url must be"):
+    with pytest.raises(SourceUnavailable, match="url must be that of MLflow"):
         source.fetch(ref("model", "home-ranker"))
 
 

@@ -1,6 +1,6 @@
-"""Reading MLflow's JSON: a value is there in the right form, or the answer is a `BadPayload`.
+"""Reading a source's JSON: a value is there in the right form, or the answer is a `BadPayload`.
 
-MLflow leaves out what is empty, so only `required` insists.
+Systems leave out what is empty, so only `required` insists.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def required(record: Payload, name: str) -> str:
     found = text(record, name)
     if not found:
-        raise BadPayload(f"MLflow's answer lacks {name!r}: {_excerpt(record)}")
+        raise BadPayload(f"An answer lacks {name!r}: {_excerpt(record)}")
     return found
 
 
@@ -108,7 +108,7 @@ def inner(record: Payload, name: str) -> Payload:
 
 
 def _wrong(record: Payload, name: str, wanted: str) -> BadPayload:
-    return BadPayload(f"In MLflow's answer {name!r} is not {wanted}: {_excerpt(record)}")
+    return BadPayload(f"In an answer {name!r} is not {wanted}: {_excerpt(record)}")
 
 
 def _excerpt(record: Any) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kg.iris import term
-from kg.sources.mlflow.answers import double, inner, moment
+from kg.sources.answers import double, inner, moment
 from kg.sources.mlflow.documents import dataset_key, logged_model_of, original_of
 
 

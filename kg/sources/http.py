@@ -1,0 +1,241 @@
+"""The way to one source system's HTTP API, for every source that has one.
+
+A client talks to the host in its settings and to no other: the pool is bound to it and redirects
+are not followed. Answers are capped, and a failure is always one of two: the system cannot serve
+us now (`SourceUnavailable`), or it answered something that cannot be used (`BadPayload`). What is
+gone is said by the system's own word for it, never by any other 404, so that a renamed route does
+not turn everything into tombstones.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+import urllib3
+
+from kg.errors import BadPayload, BadSetting, SourceUnavailable
+from kg.model import Payload
+
+_REMEMBERED: Final = 2_000
+"""Answers with an ETag that are kept, to ask for them again only if they changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An answer that is no success: what the system says of it, as far as it can be read."""
+
+    status: int
+    body: bytes
+
+    @property
+    def payload(self) -> Payload:
+        """Its JSON object, empty if it is something else."""
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def excerpt(self) -> str:
+        return self.body[:300].decode("utf-8", "replace")
+
+
+Word = Callable[[Refusal], bool]
+"""Whether a refusal is the system's own word for "there is no such thing"."""
+
+
+class HttpClient:
+    """``source`` is the name under which the system is configured; ``system`` is what people call it.
+
+    ``is_absent`` tells a 404 (or 410) that means "gone" from one that means "wrong address".
+    ``timeout_seconds`` holds for connecting and for each wait for data. At most ``connections``
+    requests run at a time; further ones wait. ``per_second`` limits how many begin in a second, for
+    systems that mind; 0 is no limit. Safe to use from several threads.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        system: str,
+        url: str,
+        is_absent: Word,
+        path: str = "",
+        headers: Mapping[str, str] | None = None,
+        accept: str = "application/json",
+        timeout_seconds: float = 10.0,
+        max_answer_bytes: int = 64 * 1024 * 1024,
+        connections: int = 4,
+        per_second: float = 0.0,
+    ) -> None:
+        self._source = source
+        self._system = system
+        self._url = checked_url(source, url)
+        self._path = urlsplit(self._url).path + path
+        self._is_absent = is_absent
+        self._max_bytes = max_answer_bytes
+        self._pace = _Pace(per_second)
+        self._known: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._pool = urllib3.connection_from_url(
+            self._url,
+            maxsize=connections,
+            block=True,
+            retries=False,
+            timeout=urllib3.Timeout(connect=timeout_seconds, read=timeout_seconds),
+            headers={"Accept": accept, "User-Agent": "mlgraph", **(headers or {})},
+        )
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any | None:
+        """The JSON at a path under the address, or None if the system says that it has no such thing.
+
+        An answer with an ETag is asked for again on condition that it changed.
+        """
+        return self.ask("GET", path, query=query)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any | None = None,
+    ) -> Any | None:
+        """One call; ``body`` is sent as JSON. `get` tells what it answers."""
+        target = f"{path}?{urlencode(query, doseq=True)}" if query else path
+        headers = dict(self._pool.headers)
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        known = self._remembered(target) if method == "GET" else None
+        if known is not None:
+            headers["If-None-Match"] = known[0]
+        data = None if body is None else json.dumps(body).encode()
+        self._pace.wait()
+        try:
+            with closing(
+                self._pool.urlopen(
+                    method,
+                    self._path + target,
+                    body=data,
+                    headers=headers,
+                    redirect=False,
+                    preload_content=False,
+                    decode_content=False,  # nothing compressed was asked for: no bombs
+                )
+            ) as response:
+                answer = self._all_of(path, response)
+                status, moved = response.status, response.headers.get("Location", "")
+                tag = response.headers.get("ETag")
+        except urllib3.exceptions.HTTPError as error:
+            raise self.down(f"does not answer: {error}") from error
+        if status == 304 and known is not None:
+            return _json(path, known[1])
+        if 200 <= status < 300:
+            if method == "GET" and tag:
+                self._remember(target, tag, answer)
+            return _json(path, answer)
+        self._refuse(path, Refusal(status=status, body=answer), moved)
+        return None
+
+    def down(self, what: str) -> SourceUnavailable:
+        """The error that says that the system cannot serve us now."""
+        return SourceUnavailable(
+            f"Source {self._source!r}: {self._system} at {self._url} {what}.", source=self._source
+        )
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def _all_of(self, path: str, response: urllib3.BaseHTTPResponse) -> bytes:
+        """The whole body: reading to its end is what notices that a part is missing."""
+        data = bytearray()
+        for chunk in response.stream(64 * 1024, decode_content=False):
+            data += chunk
+            if len(data) > self._max_bytes:
+                raise BadPayload(f"{path} answers more than {self._max_bytes:,} bytes.")
+        return bytes(data)
+
+    def _refuse(self, path: str, told: Refusal, moved: str) -> None:
+        """Raises what a refusal means; returns if it means that there is no such thing."""
+        if 300 <= told.status < 400:
+            raise self.down(f"redirects to {moved[:200]!r}, which is not followed; correct url")
+        if told.status in (401, 403):
+            raise self.down(f"refuses us ({told.status}); correct its credentials")
+        if told.status == 429 or told.status >= 500:
+            raise self.down(f"answers {told.status}: {told.body[:200]!r}")
+        if self._is_absent(told):
+            return
+        if told.status == 404:
+            raise self.down(f"has no {self._path}{path}; url must be that of {self._system}")
+        raise BadPayload(f"{path} answers {told.status}: {told.excerpt}")
+
+    def _remembered(self, target: str) -> tuple[str, bytes] | None:
+        with self._lock:
+            found = self._known.get(target)
+            if found is not None:
+                self._known.move_to_end(target)
+            return found
+
+    def _remember(self, target: str, tag: str, answer: bytes) -> None:
+        with self._lock:
+            self._known[target] = tag, answer
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+
+
+class _Pace:
+    """Lets at most so many begin in a second, evenly spread."""
+
+    def __init__(self, per_second: float) -> None:
+        self._step = 1 / per_second if per_second > 0 else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        if not self._step:
+            return
+        with self._lock:
+            now = time.monotonic()
+            mine = max(now, self._next)
+            self._next = mine + self._step
+        time.sleep(max(0.0, mine - now))
+
+
+def checked_url(source: str, url: Any) -> str:
+    """The address without its last slash. Raises `BadSetting`, also when it holds a password."""
+    setting = f"[sources.{source}] url"
+    if not isinstance(url, str):
+        raise BadSetting(f"{setting} is text, such as http://127.0.0.1:5000.")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment or not url.isascii() or " " in url:
+        raise BadSetting(f"{setting} = {url!r} is not like http://127.0.0.1:5000.")
+    if parts.username is not None:
+        raise BadSetting(f"{setting} holds a user; give username and password as settings.")
+    return url.rstrip("/")
+
+
+def positive(source: str, setting: str, value: Any) -> float:
+    """A setting that is a number above zero. Raises `BadSetting`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise BadSetting(f"[sources.{source}] {setting} = {value!r} is not a number above zero.")
+    return float(value)
+
+
+def _json(path: str, data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadPayload(f"{path} answers no usable JSON: {error}.") from error
