@@ -125,7 +125,7 @@ def _sync(service: Service, name: str) -> dict[str, object]:
         )
     except (SourceUnavailable, BadPayload) as error:
         return {"error": str(error)}
-    while (row := service.inbox.source(name)).pending:
+    while (row := service.inbox.source(name)).pending and not row.failing:
         show(f"{listed} listed, {row.pending} to go")
         time.sleep(0.05)
     output.end_progress()

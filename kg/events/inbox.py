@@ -95,9 +95,13 @@ class Inbox:
             db.executemany(_HEARD, [(name, now) for name in {row[0] for row in rows}])
         return len(rows)
 
-    def take(self, limit: int) -> list[Work]:
-        """The entities that are due, those that wait longest first. They stay until `done`."""
-        rows = self._db.execute(_DUE, (self._now().timestamp(), limit))
+    def sources_told_of(self) -> list[str]:
+        """The sources of which there is work, due or not."""
+        return [name for (name,) in self._db.execute(_SOURCES)]
+
+    def take(self, limit: int, *, source: str) -> list[Work]:
+        """A source's entities that are due, longest waiting first. They stay until `done`."""
+        rows = self._db.execute(_DUE, (source, self._now().timestamp(), limit))
         return [
             Work(
                 ref=EntityRef(kind, source, key),
@@ -142,11 +146,6 @@ class Inbox:
         """How much is left to do, now or later: entities and requests, without dead letters."""
         (count,) = self._db.execute(_PENDING).fetchone()
         return int(count)
-
-    def next_due(self) -> float | None:
-        """Seconds until something is due (0 when it is), or None when nothing is."""
-        (due,) = self._db.execute(_NEXT).fetchone()
-        return None if due is None else max(0.0, due - self._now().timestamp())
 
     # --- requests -----------------------------------------------------------------------------
 
@@ -271,7 +270,15 @@ ON CONFLICT DO UPDATE SET last_event = excluded.last_event
 """
 _DUE = """
 SELECT source, type, key, event_id, told, attempts, received_at FROM work
-WHERE state = 'pending' AND next_try <= ? ORDER BY next_try, received_at LIMIT ?
+WHERE source = ? AND state = 'pending' AND next_try <= ? ORDER BY next_try, received_at LIMIT ?
+"""
+_SOURCES = """
+WITH RECURSIVE told (source) AS (
+    SELECT min(source) FROM work
+    UNION ALL
+    SELECT (SELECT min(source) FROM work WHERE source > told.source) FROM told
+    WHERE told.source IS NOT NULL
+) SELECT source FROM told WHERE source IS NOT NULL
 """
 _DONE = "DELETE FROM work WHERE source = ? AND type = ? AND key = ? AND told = ?"
 _SUCCEEDED = """
@@ -299,11 +306,6 @@ _PENDING = """
 SELECT (SELECT count(*) FROM work WHERE state = 'pending')
      + (SELECT count(*) FROM request WHERE state = 'pending')
 """
-_NEXT = """
-SELECT min(due) FROM (
-    SELECT min(next_try) AS due FROM work WHERE state = 'pending'
-    UNION ALL SELECT min(received_at) FROM request WHERE state = 'pending')
-"""
 _ASK = """
 INSERT INTO request (id, kind, body, format, sha256, sent_by, received_at)
 VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -316,7 +318,7 @@ _REQUEST = "SELECT id, kind, body, format, sent_by, state, outcome FROM request 
 _DECIDE = "UPDATE request SET state = ?, outcome = ?, decided_at = ? WHERE id = ?"
 _SWEPT = """
 INSERT INTO source (name, last_sweep) VALUES (?, ?)
-ON CONFLICT DO UPDATE SET last_sweep = excluded.last_sweep
+ON CONFLICT DO UPDATE SET last_sweep = excluded.last_sweep, failing = 0, last_error = NULL
 """
 _COUNTS = """
 SELECT CASE WHEN state = 'dead' THEN 'dead' WHEN attempts > 0 THEN 'retrying' ELSE 'pending' END,

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS work (
     error       TEXT,
     PRIMARY KEY (source, type, key)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS work_due ON work (state, next_try, received_at);
+CREATE INDEX IF NOT EXISTS work_due ON work (source, state, next_try, received_at);
 
 -- What people ask to be written, and what became of it. The bytes stay as they were sent.
 CREATE TABLE IF NOT EXISTS request (

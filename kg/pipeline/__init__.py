@@ -12,8 +12,8 @@ draft passes on its way to the graph, `requests` what people send.
 
 from __future__ import annotations
 
-from kg.pipeline.counts import Counts, Retry
+from kg.pipeline.counts import Counts
 from kg.pipeline.flow import Pipeline
 from kg.pipeline.writer import Writer
 
-__all__ = ["Counts", "Pipeline", "Retry", "Writer"]
+__all__ = ["Counts", "Pipeline", "Writer"]

@@ -1,9 +1,7 @@
-"""What the pipeline did, and how long it waits before it tries again."""
+"""What the pipeline did."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -26,16 +24,3 @@ class Counts:
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         return self
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """How long an entity waits for a source that is down: doubling, with jitter, up to a limit."""
-
-    first_seconds: float
-    longest_seconds: float
-    jitter: Callable[[], float] = random.random
-
-    def after(self, attempts: int) -> float:
-        wait = min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempts, 30))
-        return wait * (0.5 + self.jitter() / 2)

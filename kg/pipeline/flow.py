@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,19 +12,21 @@ from kg import iris
 from kg.commit import propose
 from kg.draft import Draft, Graphs
 from kg.errors import MlgError, SystemFailure
-from kg.events import Inbox, Request, Work
+from kg.events import Inbox, Request
 from kg.facts import Facts
-from kg.hydrate import Hydrated, hydrate
+from kg.hydrate import Hydrated, Hydrator, Retry, together
 from kg.iris import EntityRef, Minter
 from kg.model import Change, Entity, Event, Proposal, Snapshot
 from kg.normalise import Contexts, Normalised, normalise
 from kg.pipeline.ahead import Ahead
-from kg.pipeline.counts import Counts, Retry
+from kg.pipeline.counts import Counts
 from kg.pipeline.requests import decide
 from kg.pipeline.writer import Ready, Writer
 from kg.sources import Source
 from kg.terms import iri_of
 
+_PATIENCE = 0.02
+"""Seconds to wait for the first answer of a source, when nothing else is to do."""
 _log = logging.getLogger(__name__)
 
 
@@ -32,10 +34,9 @@ _log = logging.getLogger(__name__)
 class _Batch:
     """What the inbox told of, made ready; and whatever waits or cannot be used."""
 
-    works: Mapping[EntityRef, Work]
+    hydrated: Hydrated
     ready: Ready
     counts: Counts
-    unavailable: Mapping[EntityRef, MlgError]
     unusable: Mapping[EntityRef, MlgError]
 
 
@@ -58,6 +59,7 @@ class Pipeline:
 
     writer: Writer
     inbox: Inbox
+    hydrator: Hydrator
     sources: Mapping[str, Source]
     contexts: Mapping[str, Contexts]
     minter: Minter
@@ -74,21 +76,37 @@ class Pipeline:
         return self._flight is not None
 
     def run_once(self, limit: int) -> Counts | None:
-        """Decides the requests that wait, else sends the next ``limit`` entities on their way.
+        """Decides the requests that wait, else sends on their way what the sources have told.
 
-        Answers what has landed meanwhile, which is the batch before; None when idle.
+        Each source is asked for up to ``limit`` entities at a time. Answers what has landed
+        meanwhile, which is the batch before; None when there is nothing to do or to wait for.
         """
-        requests = self.inbox.requests(20)
-        flying = self._flight.batch.works if self._flight else {}
-        works = [w for w in self.inbox.take(limit + len(flying)) if w.ref not in flying][:limit]
-        if works and not requests:
-            return self._send(works)
-        if not requests and not flying:
-            return None
-        counts = self.land()
-        for request in requests:
-            counts += self._decide(request)
-        return counts
+        if requests := self.inbox.requests(20):
+            counts = self.land()
+            for request in requests:
+                counts += self._decide(request)
+            return counts
+        self._ask(limit)
+        told = self.hydrator.take(seconds=0 if self._flight else _PATIENCE)
+        if told:
+            hydrated = together(told)
+            self._ask(limit, besides=hydrated.works)  # while this is made ready
+            return self._send(hydrated)
+        return self.land() if self._flight or self.hydrator.busy else None
+
+    def _ask(self, limit: int, *, besides: Collection[EntityRef] = ()) -> None:
+        """Asks each source that has nothing to do for what is due, but for what is under way."""
+        for name in self.inbox.sources_told_of():
+            if self.hydrator.may_ask(name):
+                under_way = self._under_way(name) | {ref for ref in besides if ref.source == name}
+                due = self.inbox.take(limit + len(under_way), source=name)
+                works = [work for work in due if work.ref not in under_way][:limit]
+                if works:
+                    self.hydrator.begin(name, works)
+
+    def _under_way(self, source: str) -> set[EntityRef]:
+        flying = self._flight.batch.hydrated.works if self._flight else ()
+        return {ref for ref in flying if ref.source == source}
 
     def land(self) -> Counts:
         """Waits for what is in flight, indexes it, and strikes it off the inbox.
@@ -108,25 +126,26 @@ class Pipeline:
         except SystemFailure:
             raise
         except Exception as error:  # noqa: BLE001 - a fault must not stop the other events
-            return self._apart(list(flight.batch.works.values()), error), False
+            return self._apart(flight.batch.hydrated, error), False
         return self._settle(flight.batch), True
 
-    def _send(self, works: list[Work]) -> Counts:
+    def _send(self, hydrated: Hydrated) -> Counts:
         """Makes a batch ready, lands the one before, and sends this one off."""
         try:
-            batch = self._make_ready(works)
+            batch = self._make_ready(hydrated)
             counts, as_expected = self._land()
             if not as_expected:
-                batch = self._make_ready(works)
+                batch = self._make_ready(hydrated)
             self._launch(batch)
         except SystemFailure:
             raise
         except Exception as error:  # noqa: BLE001 - a fault must not stop the other events
-            return self._apart(works, error)
+            return self._apart(hydrated, error)
         return counts
 
-    def _apart(self, works: list[Work], error: Exception) -> Counts:
+    def _apart(self, hydrated: Hydrated, error: Exception) -> Counts:
         """One by one what failed together, so that what nobody foresaw stops only its own."""
+        works = list(hydrated.works.values())
         _log.error("A batch of %d failed, first %s", len(works), works[0].ref, exc_info=error)
         counts = self.land()
         if len(works) == 1:
@@ -134,19 +153,18 @@ class Pipeline:
             counts.dead += 1
             return counts
         for work in works:
-            counts += self._send([work])
+            counts += self._send(hydrated.only(work.ref))
             counts += self.land()
         return counts
 
-    def _make_ready(self, works: Iterable[Work]) -> _Batch:
-        by_ref = {work.ref: work for work in works}
-        hydrated = hydrate(by_ref, sources=self.sources, executor=self.executor)
+    def _make_ready(self, hydrated: Hydrated) -> _Batch:
+        works = hydrated.works
         parts = self._normalised(hydrated)
         entities = [entity for part in parts for entity in part.entities]
         draft = Draft(self._flight.view if self._flight else self.writer.store)
         at = self.now()
         for entity in entities:
-            cause = by_ref[entity.ref].event_id if entity.ref in by_ref else None
+            cause = works[entity.ref].event_id if entity.ref in works else None
             propose(draft, Proposal(entity=entity, layer="source", cause=cause), at=at)
         self.writer.enrich(draft)
         ready = self.writer.judge(draft, at=at)
@@ -156,12 +174,11 @@ class Pipeline:
             unusable |= part.unusable
         moved = draft.moved()
         return _Batch(
-            works=by_ref,
+            hydrated=hydrated,
             ready=ready,
-            unavailable=hydrated.unavailable,
             unusable=unusable,
             counts=Counts(
-                hydrated=len(by_ref.keys() - hydrated.unavailable.keys() - unusable.keys()),
+                hydrated=len(works.keys() - hydrated.unavailable.keys() - unusable.keys()),
                 waiting=len(hydrated.unavailable),
                 dead=len(unusable),
                 changed=sum(entity.iri in moved for entity in entities),
@@ -195,13 +212,14 @@ class Pipeline:
 
     def _settle(self, batch: _Batch) -> Counts:
         """Strikes off what is committed, puts off what waits, buries what cannot be used."""
-        failed = batch.unavailable.keys() | batch.unusable.keys()
-        self.inbox.done([work for ref, work in batch.works.items() if ref not in failed])
-        for ref, error in batch.unavailable.items():
-            after = self.retry.after(batch.works[ref].attempts)
-            self.inbox.retry(batch.works[ref], after=after, error=str(error))
-        for ref, error in batch.unusable.items():
-            self.inbox.bury(batch.works[ref], error=str(error))
+        works, unavailable = batch.hydrated.works, batch.hydrated.unavailable
+        failed = unavailable.keys() | batch.unusable.keys()
+        self.inbox.done([work for ref, work in works.items() if ref not in failed])
+        for ref, error in unavailable.items():
+            after = self.retry.after(works[ref].attempts)
+            self.inbox.retry(works[ref], after=after, error=str(error))
+        for ref, dead in batch.unusable.items():
+            self.inbox.bury(works[ref], error=str(dead))
         return batch.counts
 
     def _ask_for_references(self, entities: Iterable[Entity], facts: Facts) -> None:

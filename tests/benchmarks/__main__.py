@@ -12,6 +12,7 @@ import sys
 SIZES: dict[str, tuple[list[str], list[str]]] = {
     "start": (["--rounds", "3"], ["--rounds", "1"]),
     "ingest": (["--entities", "20000", "--slow", "300"], ["--entities", "2000", "--slow", "100"]),
+    "hydration": (["--entities", "10000"], ["--entities", "500"]),
     "sparql_http": (
         ["--entities", "20000", "--rounds", "5", "--seconds", "3"],
         ["--entities", "2000", "--rounds", "3", "--seconds", "1"],

@@ -408,4 +408,4 @@ def test_readers_get_merged_files_after_a_burst(tmp_path: Path) -> None:
 
 def test_events_are_taken_in_the_order_in_which_they_were_told(worker: Worker) -> None:
     worker.inbox.publish([event("person", "zoe"), event("model", "a"), event("person", "ada")])
-    assert [work.ref.key for work in worker.inbox.take(3)] == ["zoe", "a", "ada"]
+    assert [work.ref.key for work in worker.inbox.take(3, source="test")] == ["zoe", "a", "ada"]

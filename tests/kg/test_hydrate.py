@@ -1,0 +1,142 @@
+"""Asking the sources: each at its own pace, with real threads and a source that can be slow."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kg.events import Work
+from kg.hydrate import Hydrated, Hydrator, Retry
+from kg.iris import EntityRef
+from kg.model import Snapshot
+from kg.sources.memory import MemorySource
+
+START = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+class Paced(MemorySource):
+    """Answers when ``gate`` is open, and notes how many ask at a time."""
+
+    in_flight = 4
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.gate = threading.Event()
+        self.seconds = 0.0
+        self.most = self._asking = 0
+        self._counting = threading.Lock()
+
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        with self._counting:
+            self._asking += 1
+            self.most = max(self.most, self._asking)
+        self.gate.wait(10)
+        time.sleep(self.seconds)
+        with self._counting:
+            self._asking -= 1
+        return super().fetch(ref)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = START
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(16) as pool:
+        yield pool
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def works(source: MemorySource, *, count: int) -> list[Work]:
+    refs = [source.put({"type": "model", "key": f"m{number}"}) for number in range(count)]
+    return [Work(ref=ref, event_id="e", told=1, attempts=0, received_at=START) for ref in refs]
+
+
+def hydrator(
+    *sources: MemorySource, executor: ThreadPoolExecutor, clock: Clock, seconds: float = 5.0
+) -> Hydrator:
+    retry = Retry(first_seconds=2.0, longest_seconds=300.0, jitter=lambda: 1.0)
+    return Hydrator(
+        {source.name: source for source in sources},
+        executor=executor,
+        retry=retry,
+        now=clock,
+        together_seconds=seconds,
+    )
+
+
+def everything(asking: Hydrator) -> list[Hydrated]:
+    found = []
+    while asking.busy:
+        found += asking.take(seconds=10)
+    return found
+
+
+def test_a_slow_source_holds_up_no_other(executor: ThreadPoolExecutor, clock: Clock) -> None:
+    slow, quick = Paced("slow"), MemorySource("quick")
+    asking = hydrator(slow, quick, executor=executor, clock=clock)
+    asking.begin("slow", works(slow, count=8))
+    asking.begin("quick", works(quick, count=100))
+    (told,) = asking.take(seconds=10)
+    assert len(told.snapshots) == 100
+    assert asking.busy and not asking.may_ask("slow") and asking.may_ask("quick")
+    slow.gate.set()
+    (told,) = asking.take(seconds=10)
+    assert len(told.snapshots) == 8
+    assert slow.most == Paced.in_flight
+
+
+def test_what_takes_long_comes_in_parts(executor: ThreadPoolExecutor, clock: Clock) -> None:
+    slow = Paced("slow")
+    slow.gate.set()
+    slow.seconds = 0.05
+    asking = hydrator(slow, executor=executor, clock=clock, seconds=0.1)
+    asked = works(slow, count=40)
+    asking.begin("slow", asked)
+    (told,) = everything(asking)
+    assert 4 <= len(told.snapshots) < 40, "the rest stays in the inbox"
+    assert told.works.keys() == told.snapshots.keys()
+
+
+def test_who_does_not_answer_is_left_in_peace(executor: ThreadPoolExecutor, clock: Clock) -> None:
+    source = MemorySource("down")
+    asked = works(source, count=100)
+    source.down = True
+    asking = hydrator(source, executor=executor, clock=clock)
+    for wait in (2, 4, 8):
+        asking.begin("down", asked)
+        (told,) = everything(asking)
+        assert len(told.unavailable) == 1, "it was asked once"
+        assert told.works.keys() == told.unavailable.keys()
+        clock.time += timedelta(seconds=wait - 0.1)
+        assert not asking.may_ask("down")
+        clock.time += timedelta(seconds=0.1)
+        assert asking.may_ask("down")
+    source.down = False
+    asking.begin("down", asked)
+    (told,) = everything(asking)
+    assert len(told.snapshots) == 100
+    assert asking.may_ask("down")
+
+
+def test_an_unknown_source_is_told_of(executor: ThreadPoolExecutor, clock: Clock) -> None:
+    asking = hydrator(executor=executor, clock=clock)
+    asking.begin("nobody", works(MemorySource("nobody"), count=2))
+    (told,) = everything(asking)
+    assert {str(error) for error in told.unusable.values()} == {
+        "No source 'nobody' is configured; `mlg sources` lists them."
+    }
