@@ -21,7 +21,7 @@ from kg.answer import Answerer
 from kg.config import Settings
 from kg.entity import Portrayer
 from kg.errors import Gone, MlgError, NotFound, StoreUnavailable, UnknownSource
-from kg.events import Inbox
+from kg.events import Inbox, SourceRow
 from kg.facts import described
 from kg.formats import Format, serialise
 from kg.iris import EntityRef, Minter
@@ -32,7 +32,16 @@ from kg.store import Checkpoint, newest, open_checkpoint, writer_is_running
 from kg.terms import node, triple
 from kg.validate import engine as shacl_engine
 from kg.validate import load_shapes, read_findings
-from kg.views import EntityView, FacetCount, Hit, Outcome, SearchPage, SourceStatus, Status
+from kg.views import (
+    DeadLetter,
+    EntityView,
+    FacetCount,
+    Hit,
+    Outcome,
+    SearchPage,
+    SourceStatus,
+    Status,
+)
 from kg.vocabulary import ExampleQuery, Vocabulary
 
 WAIT_STEP = 0.01
@@ -238,8 +247,22 @@ class Service:
             last_event=row.last_event,
             last_success=row.last_success,
             last_sweep=row.last_sweep,
+            completeness=min(1.0, entities / row.listed) if row.listed else None,
+            lag_p50=_percentile(row, 0.50),
+            lag_p95=_percentile(row, 0.95),
+            healed=row.healed,
             last_error=error,
         )
+
+    def dead_letters(self, source: str | None = None) -> list[DeadLetter]:
+        """What could not be used, of one source or of all."""
+        found = (DeadLetter(ref=ref, error=error) for ref, error in self.inbox.dead())
+        return [letter for letter in found if source in (None, letter.ref.source)]
+
+    def replay(self, source: str) -> int:
+        """Makes a source's dead letters and waiting events due now; answers how many."""
+        self.source(source)
+        return self.inbox.revive(source)
 
     def close(self) -> None:
         self._stack.close()
@@ -250,3 +273,9 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _percentile(row: SourceRow, part: float) -> float | None:
+    """The wait that this part of the latest events did not pass."""
+    waits = sorted(row.lags)
+    return waits[min(len(waits) - 1, int(part * len(waits)))] if waits else None

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from kg import iris
 from kg.errors import BadPayload, SourceUnavailable
-from kg.events import Inbox
+from kg.events import FIRST_SWEEP, SWEEP, Inbox
 from kg.facts import Facts
 from kg.iris import EntityRef, Minter
 from kg.model import Event
@@ -37,14 +37,16 @@ def sweep(
     except (SourceUnavailable, BadPayload) as error:
         inbox.failed(source.name, str(error))
         raise
+    listed = len(refs)
     for ref in _recorded_by(source, facts, minter):
         refs[ref] = None
-    sweep_id = f"sweep:{uuid4()}"
+    is_first = inbox.source(source.name).last_sweep is None
+    sweep_id = f"{FIRST_SWEEP if is_first else SWEEP}{uuid4()}"
     inbox.publish(
         Event(ref=ref, event_type=ref.type.replace("-", "_") + ".swept", event_id=sweep_id)
         for ref in refs
     )
-    inbox.swept(source.name)
+    inbox.swept(source.name, listed=listed)
     return len(refs)
 
 

@@ -112,7 +112,12 @@ class SearchPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus:
-    """One configured source and how its hydration goes."""
+    """One configured source, how its hydration goes, and how far it can be relied on.
+
+    ``completeness`` is the part of what the source had at its last sweep that the graph has; ``lag``
+    is in seconds, from an event's arrival to the commit of what it told of; ``healed`` counts the
+    changes that no event told of, and a sweep found.
+    """
 
     name: str
     kind: str
@@ -124,7 +129,19 @@ class SourceStatus:
     last_event: datetime | None = None
     last_success: datetime | None = None
     last_sweep: datetime | None = None
+    completeness: float | None = None
+    lag_p50: float | None = None
+    lag_p95: float | None = None
+    healed: int = 0
     last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An entity that could not be used as its source told of it, and why."""
+
+    ref: EntityRef
+    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

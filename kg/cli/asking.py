@@ -143,14 +143,37 @@ def sources(settings: Settings, as_data: bool) -> None:
     if as_data:
         output.data(found)
         return
-    header = ("source", "kind", "state", "entities", "pending", "retrying", "dead", "last event",
-              "last sweep", "last error")  # fmt: skip
+    header = ("source", "kind", "state", "entities", "complete", "lag p50", "lag p95", "healed",
+              "pending", "retrying", "dead", "last event", "last sweep", "last error")  # fmt: skip
     rows = [
-        (s.name, s.kind, s.state, s.entities, s.pending, s.retrying, s.dead, s.last_event,
+        (s.name, s.kind, s.state, s.entities, _percent(s.completeness), _seconds(s.lag_p50),
+         _seconds(s.lag_p95), s.healed, s.pending, s.retrying, s.dead, s.last_event,
          s.last_sweep, s.last_error)
         for s in found
     ]  # fmt: skip
     output.table(rows, header=header)
+
+
+def _percent(part: float | None) -> str | None:
+    return None if part is None else f"{int(part * 1000) / 10:g} %"
+
+
+def _seconds(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{seconds:.1f} s"
+
+
+@click.command()
+@click.argument("source", required=False)
+@output.json_option
+@click.pass_obj
+def dead(settings: Settings, source: str | None, as_data: bool) -> None:
+    """List the dead letters: entities that could not be used as told of, and why."""
+    with Service(settings) as service:
+        found = service.dead_letters(source)
+    if as_data:
+        output.data(found)
+    else:
+        output.table([(letter.ref, letter.error) for letter in found], header=("entity", "why"))
 
 
 @click.command()
@@ -203,4 +226,4 @@ def dump(settings: Settings, file: Path) -> None:
     click.echo(f"{len(checkpoint)} statements and their history are in {file}.", err=True)
 
 
-COMMANDS = (query, show, validate, sources, status, config_command, dump)
+COMMANDS = (query, show, validate, sources, dead, status, config_command, dump)

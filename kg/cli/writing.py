@@ -200,4 +200,18 @@ def rebuild(settings: Settings, what: str) -> None:
     click.echo(f"The {what} index holds {entities} entities.", err=True)
 
 
-COMMANDS = (publish, drain, sync, submit, load, rebuild)
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@output.json_option
+@click.pass_obj
+def replay(settings: Settings, sources: tuple[str, ...], as_data: bool) -> None:
+    """Try a source's dead letters and waiting events again now."""
+    with Service(settings) as service:
+        found = {name: service.replay(name) for name in sources}
+    if as_data:
+        output.data(found)
+    else:
+        output.table(list(found.items()), header=("source", "tried again"))
+
+
+COMMANDS = (publish, drain, sync, replay, submit, load, rebuild)

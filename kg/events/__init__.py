@@ -1,5 +1,5 @@
 """Buses: how thin events reach the pipeline, and what keeps them until they are in the graph."""
 
-from kg.events.inbox import Inbox, Request, Work
+from kg.events.inbox import FIRST_SWEEP, SWEEP, Inbox, Request, SourceRow, Work
 
-__all__ = ["Inbox", "Request", "Work"]
+__all__ = ["FIRST_SWEEP", "SWEEP", "Inbox", "Request", "SourceRow", "Work"]

@@ -10,7 +10,8 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +22,14 @@ from kg.errors import BadInput, NotFound, SystemFailure
 from kg.iris import EntityRef
 from kg.model import Event, utc_now
 
+SWEEP = "sweep:"
+"""With this begins the event's id when a sweep tells of an entity."""
+FIRST_SWEEP = "sweep:first:"
+"""With this, when it is the first sweep of the source, to which all is new."""
+
 _SCHEMA = Path(__file__).parent / "schema.sql"
+_REMEMBERED = 500
+"""Latest waits from event to commit that are kept of each source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +41,16 @@ class Work:
     told: int
     attempts: int
     received_at: datetime
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether a sweep told of it, and no event has since."""
+        return self.event_id.startswith(SWEEP)
+
+    @property
+    def heals(self) -> bool:
+        """Whether a change of it is one that an event should have told of."""
+        return self.is_swept and not self.event_id.startswith(FIRST_SWEEP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +78,9 @@ class SourceRow:
     last_sweep: datetime | None = None
     last_error: str | None = None
     failing: bool = False
+    listed: int | None = None
+    healed: int = 0
+    lags: tuple[float, ...] = ()
 
 
 _TICK = 1e-6
@@ -113,13 +134,24 @@ class Inbox:
             for source, kind, key, event_id, told, attempts, received_at in rows
         ]
 
-    def done(self, works: Iterable[Work]) -> None:
-        """Forgets work whose commit is synced; what was told meanwhile stays to be done."""
-        rows = [(*_key(work.ref), work.told) for work in works]
+    def done(self, works: Collection[Work], *, healed: Iterable[EntityRef] = ()) -> None:
+        """Forgets work whose commit is synced; what was told meanwhile stays to be done.
+
+        ``healed`` are those of which a sweep found a change that no event had told of.
+        """
+        now = self._now().timestamp()
+        lags: dict[str, list[float]] = {work.ref.source: [] for work in works}
+        for work in works:
+            if not work.is_swept:
+                lags[work.ref.source].append(max(0.0, round(now - work.received_at.timestamp(), 3)))
+        found = Counter(ref.source for ref in healed)
         with self._write() as db:
-            db.executemany(_DONE, rows)
-            now = self._now().timestamp()
-            db.executemany(_SUCCEEDED, [(name, now) for name in {row[0] for row in rows}])
+            db.executemany(_DONE, [(*_key(work.ref), work.told) for work in works])
+            db.executemany(_SUCCEEDED, [(name, now) for name in lags])
+            for name, new in lags.items():
+                (known,) = db.execute(_LAGS, (name,)).fetchone() or ("[]",)
+                latest = [*json.loads(known), *new][-_REMEMBERED:]
+                db.execute(_TRUST, (name, found[name], json.dumps(latest)))
 
     def retry(self, work: Work, *, after: float, error: str) -> None:
         """Puts work off by ``after`` seconds, because its source does not answer."""
@@ -173,9 +205,11 @@ class Inbox:
 
     # --- sources ------------------------------------------------------------------------------
 
-    def swept(self, source: str) -> None:
+    def swept(self, source: str, *, listed: int) -> None:
+        """Notes that a source has told all that it has, which was so many entities."""
         with self._write() as db:
             db.execute(_SWEPT, (source, self._now().timestamp()))
+            db.execute(_LISTED, (source, listed))
 
     def failed(self, source: str, error: str) -> None:
         with self._write() as db:
@@ -185,6 +219,8 @@ class Inbox:
         counts = dict(self._db.execute(_COUNTS, (name,)).fetchall())
         row = self._db.execute(_SOURCE, (name,)).fetchone() or (None, None, None, None, 0)
         event, success, sweep, error, failing = row
+        trust = self._db.execute(_TRUSTED, (name,)).fetchone() or (None, 0, "[]")
+        listed, healed, lags = trust
         return SourceRow(
             pending=counts.get("pending", 0),
             retrying=counts.get("retrying", 0),
@@ -194,6 +230,9 @@ class Inbox:
             last_sweep=_time(sweep) if sweep else None,
             last_error=error,
             failing=bool(failing),
+            listed=listed,
+            healed=healed,
+            lags=tuple(json.loads(lags)),
         )
 
     def close(self) -> None:
@@ -320,6 +359,16 @@ _SWEPT = """
 INSERT INTO source (name, last_sweep) VALUES (?, ?)
 ON CONFLICT DO UPDATE SET last_sweep = excluded.last_sweep, failing = 0, last_error = NULL
 """
+_LAGS = "SELECT lags FROM trust WHERE name = ?"
+_TRUST = """
+INSERT INTO trust (name, healed, lags) VALUES (?, ?, ?)
+ON CONFLICT DO UPDATE SET healed = healed + excluded.healed, lags = excluded.lags
+"""
+_LISTED = """
+INSERT INTO trust (name, listed) VALUES (?, ?)
+ON CONFLICT DO UPDATE SET listed = excluded.listed
+"""
+_TRUSTED = "SELECT listed, healed, lags FROM trust WHERE name = ?"
 _COUNTS = """
 SELECT CASE WHEN state = 'dead' THEN 'dead' WHEN attempts > 0 THEN 'retrying' ELSE 'pending' END,
        count(*) FROM work WHERE source = ? GROUP BY 1

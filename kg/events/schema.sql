@@ -31,6 +31,15 @@ CREATE TABLE IF NOT EXISTS request (
 );
 CREATE INDEX IF NOT EXISTS request_due ON request (state, received_at);
 
+-- How far each source can be relied on. `listed` is what it had at its last sweep, `healed` how many
+-- changes only a sweep has found, `lags` the latest waits from event to commit, in seconds, as JSON.
+CREATE TABLE IF NOT EXISTS trust (
+    name   TEXT PRIMARY KEY,
+    listed INTEGER,
+    healed INTEGER NOT NULL DEFAULT 0,
+    lags   TEXT NOT NULL DEFAULT '[]'
+);
+
 -- How each source does, as the worker sees it.
 CREATE TABLE IF NOT EXISTS source (
     name         TEXT PRIMARY KEY,

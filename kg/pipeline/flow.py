@@ -38,6 +38,7 @@ class _Batch:
     ready: Ready
     counts: Counts
     unusable: Mapping[EntityRef, MlgError]
+    healed: Collection[EntityRef]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +176,11 @@ class Pipeline:
         moved = draft.moved()
         return _Batch(
             hydrated=hydrated,
+            healed=[
+                entity.ref
+                for entity in entities
+                if entity.iri in moved and entity.ref in works and works[entity.ref].heals
+            ],
             ready=ready,
             unusable=unusable,
             counts=Counts(
@@ -214,7 +220,8 @@ class Pipeline:
         """Strikes off what is committed, puts off what waits, buries what cannot be used."""
         works, unavailable = batch.hydrated.works, batch.hydrated.unavailable
         failed = unavailable.keys() | batch.unusable.keys()
-        self.inbox.done([work for ref, work in works.items() if ref not in failed])
+        done = [work for ref, work in works.items() if ref not in failed]
+        self.inbox.done(done, healed=batch.healed)
         for ref, error in unavailable.items():
             after = self.retry.after(works[ref].attempts)
             self.inbox.retry(works[ref], after=after, error=str(error))

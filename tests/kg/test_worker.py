@@ -24,6 +24,7 @@ from kg.store import newest, open_checkpoint
 from kg.sweep import sweep
 from kg.terms import iri_of, literal, moment, node, quoted, text_of
 from kg.validate import read_findings
+from kg.views import SourceStatus
 from kg.worker import Worker
 from tests.benchmarks import universe
 from tests.kg.graphs import BASE, MINTER, said
@@ -409,3 +410,47 @@ def test_readers_get_merged_files_after_a_burst(tmp_path: Path) -> None:
 def test_events_are_taken_in_the_order_in_which_they_were_told(worker: Worker) -> None:
     worker.inbox.publish([event("person", "zoe"), event("model", "a"), event("person", "ada")])
     assert [work.ref.key for work in worker.inbox.take(3, source="test")] == ["zoe", "a", "ada"]
+
+
+def test_how_far_a_source_can_be_relied_on(
+    tmp_path: Path, worker: Worker, source: MemorySource, clock: Clock
+) -> None:
+    def seen() -> SourceStatus:
+        worker.publish()
+        with Service(settings(tmp_path), now=clock) as service:
+            (status,) = service.sources()
+            return status
+
+    def swept() -> None:
+        sweep(source, facts=worker.store, inbox=worker.inbox, minter=MINTER)
+        worker.drain()
+
+    ada = source.put(ADA)
+    source.put({**ADA, "key": "bob@example.com"})
+    assert (seen().completeness, seen().lag_p50) == (None, None)
+    swept()
+    assert (seen().completeness, seen().healed) == (1.0, 0), "all is new in the first sweep"
+    swept()
+    assert (seen().healed, seen().lag_p50) == (0, None), "nobody told of a change"
+    source.put({**ADA, "display_name": "Ada Lovelace"})
+    swept()
+    assert seen().healed == 1, "an event was lost"
+    worker.inbox.publish([event("person", ada.key)])
+    clock.time += timedelta(seconds=7)
+    worker.drain()
+    assert (seen().lag_p50, seen().lag_p95) == (7.0, 7.0)
+
+
+def test_dead_letters_can_be_tried_again(
+    tmp_path: Path, worker: Worker, source: MemorySource
+) -> None:
+    source.put({**ADA, "display_name": {"@value": ["not", "one"]}})
+    worker.inbox.publish([event("person", ADA["key"])])
+    assert worker.drain().dead == 1
+    with Service(settings(tmp_path)) as service:
+        (letter,) = service.dead_letters()
+        assert letter.ref.key == ADA["key"] and "cannot be mapped" in letter.error
+        assert service.dead_letters("another") == []
+        source.put(ADA)
+        assert service.replay("test") == 1
+    assert worker.drain().hydrated == 1
