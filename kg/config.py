@@ -67,6 +67,8 @@ class SourceSettings:
     options: Mapping[str, Any]
     links: Mapping[str, str]
     """Which source owns the entities of a type that this one refers to: ``person = "ldap"``."""
+    sweep_minutes: float = 0.0
+    """How often the worker sweeps it; 0 is never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,14 +185,19 @@ def _sources(tables: Any, environ: Mapping[str, str]) -> dict[str, SourceSetting
     for name, table in tables.items():
         options = {key: _secret(value, environ) for key, value in table.items()}
         kind, links = options.pop("kind", None), options.pop("links", {})
+        minutes = options.pop("sweep_minutes", 0)
         if not isinstance(kind, str):
             raise BadSetting(f'[sources.{name}] needs a kind, such as kind = "mlflow".')
         if not isinstance(links, dict) or not all(isinstance(v, str) for v in links.values()):
             raise BadSetting(f'[sources.{name}] links is a table of type = "source".')
+        if isinstance(minutes, bool) or not isinstance(minutes, int | float) or minutes < 0:
+            raise BadSetting(f"[sources.{name}] sweep_minutes = {minutes!r} is not a number.")
         variable = f"MLG_SOURCES_{name.upper().replace('-', '_')}_URL"
         if variable in environ:
             options["url"] = environ[variable]
-        found[name] = SourceSettings(name=name, kind=kind, options=options, links=links)
+        found[name] = SourceSettings(
+            name=name, kind=kind, options=options, links=links, sweep_minutes=float(minutes)
+        )
     return found
 
 

@@ -31,6 +31,7 @@ from kg.pipeline import Counts, Pipeline, Writer
 from kg.search.index import SearchIndex
 from kg.sources import Source, connect
 from kg.store import EmbeddedStore
+from kg.sweep import Schedule
 from kg.terms import literal, node
 from kg.validate import Validator
 from kg.vocabulary import Vocabulary
@@ -120,6 +121,16 @@ class Worker:
             now=self._now,
             before_write=self._publish_if_due,
         )
+        self._schedule = Schedule(
+            sources,
+            minutes={name: table.sweep_minutes for name, table in self.settings.sources.items()},
+            facts=self.store,
+            inbox=self.inbox,
+            minter=minter,
+            executor=executor,
+            retry=retry,
+            now=self._now,
+        )
         if self.index.version > self.store.version or self.index.version == 0:
             writer.rebuild_index()  # the store lost commits in a power cut, or there is no index
         writer.catch_up()
@@ -147,6 +158,7 @@ class Worker:
         """Works until ``stop`` is set."""
         with _at_work():
             while not stop.is_set():
+                self._schedule.begin_what_is_due()
                 if self.step() is None:
                     self._tidy_in_background()
                     stop.wait(POLL_SECONDS)

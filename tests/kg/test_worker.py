@@ -454,3 +454,44 @@ def test_dead_letters_can_be_tried_again(
         source.put(ADA)
         assert service.replay("test") == 1
     assert worker.drain().hydrated == 1
+
+
+def test_sweeps_come_by_themselves(tmp_path: Path, source: MemorySource, clock: Clock) -> None:
+    table = SourceSettings(name="test", kind="memory", options={}, links={}, sweep_minutes=60)
+    swept = Settings(values=settings(tmp_path).values, sources={"test": table})
+    ada = source.put(ADA)
+    with Worker(swept, sources={"test": source}, now=clock) as worker:
+        stop = threading.Event()
+        running = threading.Thread(target=worker.run, args=(stop,))
+        running.start()
+
+        def name() -> str | None:
+            return facts(worker, "person/test/ada@example.com").get(iris.PERSON_NAME)
+
+        def becomes(wanted: str | None) -> bool:
+            deadline = time.monotonic() + 10
+            while name() != wanted and time.monotonic() < deadline:
+                time.sleep(0.02)
+            return name() == wanted
+
+        try:
+            assert becomes("Ada Okafor"), "at once, since there was none yet"
+            source.put({**ADA, "display_name": "Ada Lovelace"})
+            clock.time += timedelta(minutes=59)
+            time.sleep(0.2)
+            assert name() == "Ada Okafor"
+            source.down = True
+            clock.time += timedelta(minutes=1)
+            deadline = time.monotonic() + 10
+            while not worker.inbox.source("test").failing:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            source.down = False
+            while name() != "Ada Lovelace":  # it waits a little longer than it takes to say so
+                assert time.monotonic() < deadline
+                clock.time += timedelta(seconds=10)
+                time.sleep(0.1)
+            assert ada in source.list()
+        finally:
+            stop.set()
+            running.join()
