@@ -202,7 +202,9 @@ def _sources(tables: Any, environ: Mapping[str, str]) -> dict[str, SourceSetting
 
 
 def _secret(value: Any, environ: Mapping[str, str]) -> Any:
-    """``env:NAME`` and ``file:PATH`` stand for what is kept there."""
+    """``env:NAME`` and ``file:PATH`` stand for what is kept there, in tables too."""
+    if isinstance(value, dict):
+        return {key: _secret(inner, environ) for key, inner in value.items()}
     if not isinstance(value, str):
         return value
     how, _, where = value.partition(":")

@@ -111,6 +111,8 @@ class Hydrator:
 
     def take(self, *, seconds: float) -> list[Hydrated]:
         """What sources have told by now; waits up to ``seconds`` for the first to end its round."""
+        if not self._round:
+            return []
         with self._ended:
             self._ended.wait_for(lambda: any(r.ended for r in self._round.values()), seconds)
             ended = [name for name, one in self._round.items() if one.ended]

@@ -13,6 +13,10 @@ SIZES: dict[str, tuple[list[str], list[str]]] = {
     "start": (["--rounds", "3"], ["--rounds", "1"]),
     "ingest": (["--entities", "20000", "--slow", "300"], ["--entities", "2000", "--slow", "100"]),
     "hydration": (["--entities", "10000"], ["--entities", "500"]),
+    "freshness": (
+        ["--entities", "5000", "--rounds", "100"],
+        ["--entities", "200", "--rounds", "5"],
+    ),
     "sparql_http": (
         ["--entities", "20000", "--rounds", "5", "--seconds", "3"],
         ["--entities", "2000", "--rounds", "3", "--seconds", "1"],

@@ -1,0 +1,129 @@
+"""Thin events through a real Kafka-protocol broker into the inbox: events a second, and against what.
+
+    python -m tests.benchmarks.kafka [--events 100000] [--entities 10000] [--consumers 2]
+
+Prints, from one run on one machine: sending the events to the broker; two bridges of one group
+that take them from there, read, check and put them into one inbox, synced, and commit; the same
+events put straight into an inbox, in batches of the same size, first as they are in memory, then
+read from their JSON as the bridges do. The broker is tansu with its memory as storage; each bridge
+is a thread, as in a worker. The time of the bridges begins with the first event that arrives: the
+broker lets a new group wait before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+from kg.events import Inbox
+from kg.events.bridge import Bridge
+from kg.events.bus import open_bus, thin_json
+from kg.events.kafka import KafkaPublisher
+from kg.events.letters import Letters
+from kg.ingest import ingest_json
+from kg.iris import EntityRef
+from kg.model import Event
+from tests.benchmarks import processes
+from tests.kg.events.brokers import SESSION, Kafka
+
+TOPIC = "assets"
+BATCH = 2000
+"""What a bridge puts into the inbox at a time, at most."""
+
+T = TypeVar("T")
+
+
+def run(count: int, *, entities: int, consumers: int) -> None:
+    events = [_event(number, number % entities) for number in range(count)]
+    bodies = [thin_json(event) for event in events]
+    straight = _straight(_batches(events), lambda batch: batch)
+    read = _straight(_batches(bodies), lambda batch: [e for b in batch for e in ingest_json(b)])
+    broker = Kafka(port=processes.free_port())
+    with broker.broker():
+        broker.create(TOPIC)
+        start = time.perf_counter()
+        with KafkaPublisher(broker.parts(TOPIC)) as publisher:
+            publisher.publish(events, seconds=300)
+        sent = time.perf_counter() - start
+        carried = _carried(broker, count, entities=entities, consumers=consumers)
+    _print("sent to the broker, keyed, idempotent", count, sent)
+    _print(f"broker to inbox, {consumers} consumers, {entities:,} entities", count, carried)
+    _print(f"straight into the inbox, {BATCH} at a time", count, straight)
+    _print("the same, read from JSON", count, read)
+    print(
+        f"ratio to straight into the inbox {straight / carried:.2f}, "
+        f"to the same read from JSON {read / carried:.2f}"
+    )
+    print(f"machine: {processes.load()}")
+
+
+def _event(number: int, entity: int) -> Event:
+    ref = EntityRef("model-version", "bench", f"m{entity}/1")
+    return Event(ref=ref, event_type="model-version.changed", event_id=str(number))
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for first in range(0, len(items), BATCH):
+        yield items[first : first + BATCH]
+
+
+def _straight(
+    batches: Iterator[Sequence[T]], events_of: Callable[[Sequence[T]], Sequence[Event]]
+) -> float:
+    with tempfile.TemporaryDirectory() as folder, Inbox(Path(folder) / "inbox.sqlite") as inbox:
+        start = time.perf_counter()
+        for batch in batches:
+            inbox.publish(events_of(batch))
+        return time.perf_counter() - start
+
+
+def _carried(broker: Kafka, count: int, *, entities: int, consumers: int) -> float:
+    """Seconds from the first event in the inbox to the last."""
+    url = broker.url(TOPIC, more=f"{SESSION}&batch={BATCH}")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "inbox.sqlite"
+        with Inbox(file) as inbox, ExitStack() as stack:
+            bridges = [
+                Bridge(lambda: open_bus(url), inbox=inbox, letters=Letters(file), parse=ingest_json)
+                for _ in range(consumers)
+            ]
+            for bridge in bridges:
+                stack.enter_context(bridge)
+            _wait(lambda: sum(bridge.carried for bridge in bridges) > 0)
+            already = sum(bridge.carried for bridge in bridges)
+            start = time.perf_counter()
+            _wait(lambda: sum(bridge.carried for bridge in bridges) >= count)
+            seconds = time.perf_counter() - start
+            assert inbox.pending() == entities, "each entity is there, and there once"
+            print(f"  shared as {' and '.join(f'{bridge.carried:,}' for bridge in bridges)}")
+    return seconds * count / (count - already)
+
+
+def _wait(holds: Callable[[], bool], *, seconds: float = 300.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"After {seconds:g} seconds not all events are in the inbox.")
+        time.sleep(0.001)
+
+
+def _print(what: str, count: int, seconds: float) -> None:
+    print(f"{what}: {count:,} events in {seconds:.2f} s, {count / seconds:,.0f}/s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--entities", type=int, default=10_000)
+    parser.add_argument("--consumers", type=int, default=2)
+    given = parser.parse_args()
+    run(given.events, entities=given.entities, consumers=given.consumers)
+
+
+if __name__ == "__main__":
+    main()
