@@ -5,6 +5,8 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 MLFLOW := .venv-mlflow
+FEAST := .venv-feast
+DBT := .venv-dbt
 PEERS := .venv-peers
 
 .PHONY: demo test test-sources test-all check bench constraints clean
@@ -15,9 +17,12 @@ demo: $(VENV)/.ready
 test: check
 	$(BIN)/pytest -m "not sources"
 
-# With real source systems, which are large to install (MLflow: 850 MB).
-test-sources: $(VENV)/.ready $(MLFLOW)/.ready
-	MLG_TEST_MLFLOW_PYTHON=$(CURDIR)/$(MLFLOW)/bin/python $(BIN)/pytest -m sources
+# With real source systems, which are large to install (MLflow 850, Feast 600, dbt 230 MB).
+test-sources: $(VENV)/.ready $(MLFLOW)/.ready $(FEAST)/.ready $(DBT)/.ready
+	MLG_TEST_MLFLOW_PYTHON=$(CURDIR)/$(MLFLOW)/bin/python \
+	MLG_TEST_FEAST_PYTHON=$(CURDIR)/$(FEAST)/bin/python \
+	MLG_TEST_DBT_PYTHON=$(CURDIR)/$(DBT)/bin/python \
+		$(BIN)/pytest -m sources
 
 test-all: test test-sources
 
@@ -42,6 +47,18 @@ $(MLFLOW)/.ready:
 	$(MLFLOW)/bin/python -m pip install --quiet "mlflow==3.17.2" scikit-learn
 	touch $@
 
+# Feast's registry server does not start with newer releases of fastapi.
+$(FEAST)/.ready:
+	$(PYTHON) -m venv $(FEAST)
+	$(FEAST)/bin/python -m pip install --quiet "feast[grpcio]==0.67.0" "fastapi==0.144.0"
+	touch $@
+
+# dbt 1.11 fetches a part of itself from elsewhere when it is installed.
+$(DBT)/.ready:
+	$(PYTHON) -m venv $(DBT)
+	$(DBT)/bin/python -m pip install --quiet "dbt-core>=1.10,<1.11" "dbt-duckdb<1.10"
+	touch $@
+
 # ml-metadata pins old releases of what others need, so it has an environment of its own.
 $(PEERS)/.ready:
 	$(PYTHON) -m venv $(PEERS)
@@ -56,4 +73,4 @@ constraints: $(VENV)/.ready
 		--output-file constraints.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) $(MLFLOW) $(PEERS) build dist
+	rm -rf $(VENV) $(MLFLOW) $(FEAST) $(DBT) $(PEERS) build dist

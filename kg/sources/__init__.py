@@ -73,8 +73,13 @@ class Notifies(Protocol):
 
 
 KINDS: Final[dict[str, str]] = {
+    "dbt": "kg.sources.dbt:DbtSource",
+    "feast": "kg.sources.feast:FeastSource",
+    "iceberg": "kg.sources.iceberg:IcebergSource",
+    "ldap": "kg.sources.ldap:LdapSource",
     "memory": "kg.sources.memory:MemorySource",
     "mlflow": "kg.sources.mlflow:MlflowSource",
+    "scim": "kg.sources.scim:ScimSource",
 }
 _ENTRY_POINTS = "mlgraph.sources"
 

@@ -16,6 +16,11 @@ from kg.model import Document, Snapshot
 from kg.sources import KINDS
 from kg.sources.memory import MemorySource
 from kg.sources.mlflow import MlflowSource
+from tests.kg.sources.case_dbt import dbt
+from tests.kg.sources.case_feast import feast
+from tests.kg.sources.case_iceberg import iceberg
+from tests.kg.sources.case_ldap import ldap
+from tests.kg.sources.case_scim import scim
 from tests.kg.sources.mlflow_replay import Replay, recorded
 from tests.kg.sources.source_contract import CHECKS, Case, can_be_mapped
 
@@ -94,7 +99,15 @@ def mlflow(stack: ExitStack, folder: Path) -> Case:
     )
 
 
-SOURCES: dict[str, Callable[[ExitStack, Path], Case]] = {"memory": memory, "mlflow": mlflow}
+SOURCES: dict[str, Callable[[ExitStack, Path], Case]] = {
+    "dbt": dbt,
+    "feast": feast,
+    "iceberg": iceberg,
+    "ldap": ldap,
+    "memory": memory,
+    "mlflow": mlflow,
+    "scim": scim,
+}
 
 
 def test_every_kind_of_source_is_checked() -> None:
