@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 MLFLOW := .venv-mlflow
 FEAST := .venv-feast
 DBT := .venv-dbt
+UNLEASH := .venv-unleash
 PEERS := .venv-peers
 
 .PHONY: demo test test-sources test-all check bench constraints clean
@@ -17,11 +18,13 @@ demo: $(VENV)/.ready
 test: check
 	$(BIN)/pytest -m "not sources"
 
-# With real source systems, which are large to install (MLflow 850, Feast 600, dbt 230 MB).
-test-sources: $(VENV)/.ready $(MLFLOW)/.ready $(FEAST)/.ready $(DBT)/.ready
+# With real source systems, which are large to install (MLflow 850, Feast 600, dbt 230,
+# Unleash 200 MB, which needs Node and PostgreSQL too).
+test-sources: $(VENV)/.ready $(MLFLOW)/.ready $(FEAST)/.ready $(DBT)/.ready $(UNLEASH)/.ready
 	MLG_TEST_MLFLOW_PYTHON=$(CURDIR)/$(MLFLOW)/bin/python \
 	MLG_TEST_FEAST_PYTHON=$(CURDIR)/$(FEAST)/bin/python \
 	MLG_TEST_DBT_PYTHON=$(CURDIR)/$(DBT)/bin/python \
+	MLG_TEST_UNLEASH=$(CURDIR)/$(UNLEASH) \
 		$(BIN)/pytest -m sources
 
 test-all: test test-sources
@@ -59,6 +62,12 @@ $(DBT)/.ready:
 	$(DBT)/bin/python -m pip install --quiet "dbt-core>=1.10,<1.11" "dbt-duckdb<1.10"
 	touch $@
 
+# Unleash is AGPL: it runs as a process of its own, for the tests, and none of it is shipped.
+$(UNLEASH)/.ready:
+	mkdir -p $(UNLEASH)
+	npm install --silent --no-audit --no-fund --prefix $(UNLEASH) unleash-server@8.2.0
+	touch $@
+
 # ml-metadata pins old releases of what others need, so it has an environment of its own.
 $(PEERS)/.ready:
 	$(PYTHON) -m venv $(PEERS)
@@ -73,4 +82,4 @@ constraints: $(VENV)/.ready
 		--output-file constraints.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) $(MLFLOW) $(FEAST) $(DBT) $(PEERS) build dist
+	rm -rf $(VENV) $(MLFLOW) $(FEAST) $(DBT) $(UNLEASH) $(PEERS) build dist

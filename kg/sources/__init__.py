@@ -78,8 +78,10 @@ KINDS: Final[dict[str, str]] = {
     "iceberg": "kg.sources.iceberg:IcebergSource",
     "ldap": "kg.sources.ldap:LdapSource",
     "memory": "kg.sources.memory:MemorySource",
+    "metaflow": "kg.sources.metaflow:MetaflowSource",
     "mlflow": "kg.sources.mlflow:MlflowSource",
     "scim": "kg.sources.scim:ScimSource",
+    "unleash": "kg.sources.unleash:UnleashSource",
 }
 _ENTRY_POINTS = "mlgraph.sources"
 

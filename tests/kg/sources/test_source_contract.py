@@ -20,7 +20,9 @@ from tests.kg.sources.case_dbt import dbt
 from tests.kg.sources.case_feast import feast
 from tests.kg.sources.case_iceberg import iceberg
 from tests.kg.sources.case_ldap import ldap
+from tests.kg.sources.case_metaflow import metaflow
 from tests.kg.sources.case_scim import scim
+from tests.kg.sources.case_unleash import unleash
 from tests.kg.sources.mlflow_replay import Replay, recorded
 from tests.kg.sources.source_contract import CHECKS, Case, can_be_mapped
 
@@ -105,8 +107,10 @@ SOURCES: dict[str, Callable[[ExitStack, Path], Case]] = {
     "iceberg": iceberg,
     "ldap": ldap,
     "memory": memory,
+    "metaflow": metaflow,
     "mlflow": mlflow,
     "scim": scim,
+    "unleash": unleash,
 }
 
 
