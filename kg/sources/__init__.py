@@ -80,6 +80,7 @@ KINDS: Final[dict[str, str]] = {
     "memory": "kg.sources.memory:MemorySource",
     "metaflow": "kg.sources.metaflow:MetaflowSource",
     "mlflow": "kg.sources.mlflow:MlflowSource",
+    "rest": "kg.sources.rest:RestSource",
     "scim": "kg.sources.scim:ScimSource",
     "unleash": "kg.sources.unleash:UnleashSource",
 }

@@ -21,6 +21,7 @@ from tests.kg.sources.case_feast import feast
 from tests.kg.sources.case_iceberg import iceberg
 from tests.kg.sources.case_ldap import ldap
 from tests.kg.sources.case_metaflow import metaflow
+from tests.kg.sources.case_rest import rest
 from tests.kg.sources.case_scim import scim
 from tests.kg.sources.case_unleash import unleash
 from tests.kg.sources.mlflow_replay import Replay, recorded
@@ -109,6 +110,7 @@ SOURCES: dict[str, Callable[[ExitStack, Path], Case]] = {
     "memory": memory,
     "metaflow": metaflow,
     "mlflow": mlflow,
+    "rest": rest,
     "scim": scim,
     "unleash": unleash,
 }
