@@ -51,12 +51,10 @@ def ingest_json(text: bytes) -> list[Event]:
 
 def parse_json(text: bytes) -> Any:
     """JSON as strict as the standard: no NaN, no name twice, no deep nesting. Raises `BadEvent`."""
-    if _depth(text) > MAX_DEPTH:
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise BadEvent(f"The JSON nests deeper than {MAX_DEPTH}; an event is flat.")
     try:
-        return json.loads(
-            text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant
-        )
+        return _STRICT.decode(text.decode("utf-8"))
     except json.JSONDecodeError as error:
         at = {"line": error.lineno, "column": error.colno}
         raise BadEvent(f"This is not JSON: {error.msg}.", **at) from error
@@ -102,6 +100,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _no_constant(name: str) -> Any:
     raise BadEvent(f"{name} is not JSON.")
 
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
 
 # The closing quote is optional: a search for a missing one would start again at every quote.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]')

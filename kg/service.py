@@ -21,7 +21,7 @@ from kg.answer import Answerer
 from kg.config import Settings
 from kg.entity import Portrayer
 from kg.errors import Gone, MlgError, NotFound, StoreUnavailable, UnknownSource
-from kg.events import Inbox, SourceRow
+from kg.events import Inbox, Letters, SourceRow
 from kg.facts import described
 from kg.formats import Format, serialise
 from kg.iris import EntityRef, Minter
@@ -60,6 +60,7 @@ class Service:
         with ExitStack() as stack:
             file = settings.data_dir / "inbox.sqlite"
             self.inbox = stack.enter_context(Inbox(file, now=now or settings.clock))
+            self.letters = Letters(file, now=now or settings.clock)
             self.answers = stack.enter_context(
                 Answerer(settings, snapshot=lambda: self.checkpoint().path)
             )
@@ -215,7 +216,7 @@ class Service:
             triples=triples,
             entities=entities,
             pending=self.inbox.pending(),
-            dead=len(self.inbox.dead()),
+            dead=len(self.inbox.dead()) + self.letters.count(),
             message=message,
         )
 
@@ -255,9 +256,14 @@ class Service:
         )
 
     def dead_letters(self, source: str | None = None) -> list[DeadLetter]:
-        """What could not be used, of one source or of all."""
-        found = (DeadLetter(ref=ref, error=error) for ref, error in self.inbox.dead())
-        return [letter for letter in found if source in (None, letter.ref.source)]
+        """What could not be used, of one source or of all; then with the bus's last messages."""
+        dead = self.inbox.dead()
+        if source is not None:
+            return [DeadLetter(ref=r, error=error) for r, error in dead if r.source == source]
+        return [
+            *(DeadLetter(ref=ref, error=error) for ref, error in dead),
+            *(DeadLetter(ref=None, error=x.error, place=x.place) for x in self.letters.newest()),
+        ]
 
     def replay(self, source: str) -> int:
         """Makes a source's dead letters and waiting events due now; answers how many."""

@@ -138,10 +138,14 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """An entity that could not be used as its source told of it, and why."""
+    """What could not be used, and why: an entity as its source told of it, or a bus's message.
 
-    ref: EntityRef
+    ``place`` is where the message stood there; it names no entity.
+    """
+
+    ref: EntityRef | None
     error: str
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Self
 
@@ -23,8 +23,9 @@ from kg import iris
 from kg.config import Settings
 from kg.enrich import read_rules
 from kg.errors import MlgError, StoreUnavailable
-from kg.events import Inbox
+from kg.events import INBOX, Bridge, Inbox, Letters, open_bus
 from kg.hydrate import Hydrator, Retry
+from kg.ingest import ingest_json
 from kg.model import Change, Entity, Proposal
 from kg.normalise import Contexts
 from kg.pipeline import Counts, Pipeline, Writer
@@ -65,11 +66,15 @@ class Worker:
         self._published = -1
         self._published_at = 0.0
         self._tidying: Future[None] | None = None
+        self._told: str | None = None
         data_dir = settings.data_dir
         with ExitStack() as opening:
             self.store = EmbeddedStore(data_dir, base=settings.base)
             opening.callback(self.store.close)
             self.inbox = opening.enter_context(Inbox(data_dir / "inbox.sqlite", now=self._now))
+            self.bridge = self._bridge()
+            if self.bridge is not None:
+                opening.callback(self.bridge.close)
             vocabulary = Vocabulary()
             self.index = opening.enter_context(
                 SearchIndex(data_dir / "search", labels=vocabulary.labels, fresh=fresh_index)
@@ -82,6 +87,18 @@ class Worker:
             self._wire(sources, executor, vocabulary, engine=engine)
             self._say("running")
             self._stack = opening.pop_all()
+
+    def _bridge(self) -> Bridge | None:
+        """What carries a broker's messages to the inbox, if the settings name a broker."""
+        url = self.settings.text("events.url")
+        if url == INBOX:
+            return None
+        return Bridge(
+            lambda: open_bus(url),
+            inbox=self.inbox,
+            letters=Letters(self.settings.data_dir / "inbox.sqlite", now=self._now),
+            parse=ingest_json,
+        )
 
     def _wire(
         self,
@@ -156,12 +173,19 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Works until ``stop`` is set."""
-        with _at_work():
+        with _at_work(), self.bridge or nullcontext():
             while not stop.is_set():
+                self._tell_of_bridge()
                 self._schedule.begin_what_is_due()
                 if self.step() is None:
                     self._tidy_in_background()
                     stop.wait(POLL_SECONDS)
+
+    def _tell_of_bridge(self) -> None:
+        trouble = self.bridge.trouble if self.bridge else None
+        if trouble != self._told:
+            self._told = trouble
+            self._say("running", trouble)
 
     def drain(self, *, progress: Callable[[Counts, int], None] | None = None) -> Counts:
         """Works until the inbox is empty; what waits for a source that is down stays there."""
@@ -197,6 +221,7 @@ class Worker:
             self.writer.catch_up()
         except StoreUnavailable:
             return
+        self._told = None
         self._say("running")
 
     def tidy(self) -> None:

@@ -167,13 +167,14 @@ def _seconds(seconds: float | None) -> str | None:
 @output.json_option
 @click.pass_obj
 def dead(settings: Settings, source: str | None, as_data: bool) -> None:
-    """List the dead letters: entities that could not be used as told of, and why."""
+    """List the dead letters: entities and messages that could not be used, and why."""
     with Service(settings) as service:
         found = service.dead_letters(source)
     if as_data:
         output.data(found)
     else:
-        output.table([(letter.ref, letter.error) for letter in found], header=("entity", "why"))
+        rows = [(letter.ref or letter.place, letter.error) for letter in found]
+        output.table(rows, header=("entity", "why"))
 
 
 @click.command()

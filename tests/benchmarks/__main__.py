@@ -21,6 +21,10 @@ SIZES: dict[str, tuple[list[str], list[str]]] = {
         ["--entities", "20000", "--rounds", "5", "--seconds", "3"],
         ["--entities", "2000", "--rounds", "3", "--seconds", "1"],
     ),
+    "kafka": (
+        ["--events", "100000", "--entities", "10000"],
+        ["--events", "5000", "--entities", "500"],
+    ),
     "validation": (["--triples", "1000000"], ["--triples", "2000"]),
 }
 """Each benchmark's arguments, whole and quick."""

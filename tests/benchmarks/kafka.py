@@ -29,7 +29,7 @@ from kg.ingest import ingest_json
 from kg.iris import EntityRef
 from kg.model import Event
 from tests.benchmarks import processes
-from tests.kg.events.brokers import SESSION, Kafka
+from tests.kg.events.brokers import SESSION, Kafka, quiet_port
 
 TOPIC = "assets"
 BATCH = 2000
@@ -43,7 +43,7 @@ def run(count: int, *, entities: int, consumers: int) -> None:
     bodies = [thin_json(event) for event in events]
     straight = _straight(_batches(events), lambda batch: batch)
     read = _straight(_batches(bodies), lambda batch: [e for b in batch for e in ingest_json(b)])
-    broker = Kafka(port=processes.free_port())
+    broker = Kafka(port=quiet_port())
     with broker.broker():
         broker.create(TOPIC)
         start = time.perf_counter()
