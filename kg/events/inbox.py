@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -120,9 +121,14 @@ class Inbox:
         """The sources of which there is work, due or not."""
         return [name for (name,) in self._db.execute(_SOURCES)]
 
-    def take(self, limit: int, *, source: str) -> list[Work]:
-        """A source's entities that are due, longest waiting first. They stay until `done`."""
-        rows = self._db.execute(_DUE, (source, self._now().timestamp(), limit))
+    def take(self, limit: int, *, source: str, besides: Collection[EntityRef] = ()) -> list[Work]:
+        """A source's entities that are due, longest waiting first. They stay until `done`.
+
+        ``besides`` are those that are under way already.
+        """
+        passed = {(ref.type, ref.key) for ref in besides}
+        rows = self._db.execute(_DUE, (source, self._now().timestamp(), limit + len(passed)))
+        free = (row for row in rows if row[1:3] not in passed)
         return [
             Work(
                 ref=EntityRef(kind, source, key),
@@ -131,7 +137,7 @@ class Inbox:
                 attempts=attempts,
                 received_at=_time(received_at),
             )
-            for source, kind, key, event_id, told, attempts, received_at in rows
+            for source, kind, key, event_id, told, attempts, received_at in islice(free, limit)
         ]
 
     def done(self, works: Collection[Work], *, healed: Iterable[EntityRef] = ()) -> None:

@@ -97,17 +97,12 @@ class Pipeline:
 
     def _ask(self, limit: int, *, besides: Collection[EntityRef] = ()) -> None:
         """Asks each source that has nothing to do for what is due, but for what is under way."""
+        flying = self._flight.batch.hydrated.works if self._flight else ()
         for name in self.inbox.sources_told_of():
             if self.hydrator.may_ask(name):
-                under_way = self._under_way(name) | {ref for ref in besides if ref.source == name}
-                due = self.inbox.take(limit + len(under_way), source=name)
-                works = [work for work in due if work.ref not in under_way][:limit]
-                if works:
+                under_way = [ref for ref in (*flying, *besides) if ref.source == name]
+                if works := self.inbox.take(limit, source=name, besides=under_way):
                     self.hydrator.begin(name, works)
-
-    def _under_way(self, source: str) -> set[EntityRef]:
-        flying = self._flight.batch.hydrated.works if self._flight else ()
-        return {ref for ref in flying if ref.source == source}
 
     def land(self) -> Counts:
         """Waits for what is in flight, indexes it, and strikes it off the inbox.

@@ -62,6 +62,13 @@ def test_what_is_told_meanwhile_stays_to_be_done(inbox: Inbox) -> None:
     assert left.event_id == "later-a"
 
 
+def test_what_is_under_way_is_not_taken_again(inbox: Inbox) -> None:
+    inbox.publish([event(key) for key in "abcd"])
+    first = inbox.take(2, source="test")
+    second = inbox.take(1, source="test", besides=[work.ref for work in first])
+    assert [work.ref.key for work in (*first, *second)] == ["a", "b", "c"]
+
+
 def test_work_survives_closing(tmp_path: Path, inbox: Inbox) -> None:
     inbox.publish([event("a")])
     inbox.close()
