@@ -32,8 +32,8 @@ from tests.benchmarks import processes, universe
 PEER = Path(__file__).with_name("mlmd.py")
 PEER_PYTHON = "MLG_BENCH_MLMD_PYTHON"
 WANTED, PEER_THEN = 3000, 4300
-"""Entities a second that are wanted, and what ml-metadata put where that was said. Machines differ
-by more than a factor of two, so the ratio of these two is what counts: 0.70."""
+"""Entities a second that are wanted, and what ml-metadata put where that was said: machines differ by
+a factor of two, so their ratio tells how far the way is on this one."""
 PUBLISHED = 1000
 """Events handed to the inbox at a time."""
 
@@ -62,11 +62,10 @@ def run(count: int, *, slow: int, mlmd_python: str | None) -> None:
 
 
 def _judge(rate: float, peer: float | None) -> None:
-    print(f"  wanted {WANTED:,}/s: {'ok' if rate >= WANTED else 'not on this machine'}", end="")
+    print(f"  wanted {WANTED:,}/s: {'ok' if rate >= WANTED else 'MISSED'}", end="")
     if peer:
-        ratio, wanted = rate / peer, WANTED / PEER_THEN
-        verdict = "ok" if ratio >= wanted else "MISSED"
-        print(f"; {ratio:.2f} of ml-metadata, wanted {wanted:.2f}: {verdict}", end="")
+        print(f"; {rate / peer:.2f} of ml-metadata, ", end="")
+        print(f"where {WANTED / PEER_THEN:.2f} is what was wanted of both", end="")
     print()
 
 
