@@ -9,6 +9,7 @@ not turn everything into tombstones.
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import time
@@ -225,6 +226,18 @@ def checked_url(source: str, url: Any) -> str:
     if parts.username is not None:
         raise BadSetting(f"{setting} holds a user; give username and password as settings.")
     return url.rstrip("/")
+
+
+def credentials(source: str, *, token: str, username: str, password: str) -> dict[str, str]:
+    """The header of a bearer token or of basic authentication. Raises `BadSetting` for both."""
+    if token and username:
+        raise BadSetting(f"[sources.{source}] has a token and a username; give one of them.")
+    if token:
+        return {"Authorization": f"Bearer {token}"}
+    if username:
+        pair = base64.b64encode(f"{username}:{password}".encode()).decode()
+        return {"Authorization": f"Basic {pair}"}
+    return {}
 
 
 def positive(source: str, setting: str, value: Any) -> float:

@@ -57,7 +57,6 @@ A listing is not one moment: what it lacks is gone only if ``fetch`` agrees.
 
 from __future__ import annotations
 
-import base64
 import builtins
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -65,12 +64,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from kg.errors import BadPayload, BadSetting
+from kg.errors import BadPayload
 from kg.iris import EntityRef
 from kg.model import Document, Event, Payload, Snapshot, utc_now
 from kg.sources import not_owned
 from kg.sources.answers import number, part, record, records, required, text
-from kg.sources.http import checked_url, positive
+from kg.sources.http import checked_url, credentials, positive
 from kg.sources.mlflow import webhooks
 from kg.sources.mlflow.calls import Calls, artefact_of
 from kg.sources.mlflow.client import Client
@@ -128,7 +127,7 @@ class MlflowSource:
         self._client = Client(
             name,
             url=url,
-            headers=_credentials(name, token=token, username=username, password=password),
+            headers=credentials(name, token=token, username=username, password=password),
             timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
             page_size=int(positive(name, "page_size", page_size)),
@@ -290,14 +289,3 @@ def _aliases(version: Payload) -> Iterable[str]:
     if not isinstance(found, list) or not all(isinstance(alias, str) for alias in found):
         raise BadPayload(f"the aliases of a version are not a list of texts: {found!r}.")
     return found
-
-
-def _credentials(name: str, *, token: str, username: str, password: str) -> dict[str, str]:
-    if token and username:
-        raise BadSetting(f"[sources.{name}] has a token and a username; give one of them.")
-    if token:
-        return {"Authorization": f"Bearer {token}"}
-    if username:
-        pair = base64.b64encode(f"{username}:{password}".encode()).decode()
-        return {"Authorization": f"Basic {pair}"}
-    return {}

@@ -52,7 +52,6 @@ control character is left out (the log says so).
 
 from __future__ import annotations
 
-import base64
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -63,7 +62,7 @@ from kg.iris import EntityRef
 from kg.model import Document, Payload, Snapshot
 from kg.sources import not_owned
 from kg.sources.answers import required
-from kg.sources.http import positive
+from kg.sources.http import credentials, positive
 from kg.sources.scim.client import GROUPS, USERS, Client
 from kg.sources.scim.directory import Directory
 from kg.sources.scim.documents import Keys, manager_of, person, preferred, team
@@ -101,7 +100,7 @@ class ScimSource:
         self._client = Client(
             name,
             url=url,
-            headers=_credentials(name, token=token, username=username, password=password),
+            headers=credentials(name, token=token, username=username, password=password),
             timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
             page_size=int(positive(name, "page_size", page_size)),
@@ -173,14 +172,3 @@ class ScimSource:
         manager = self._client.one(USERS, manager_id)
         found = "" if manager is None else self._keys.person(manager)
         return "" if found == key else found
-
-
-def _credentials(name: str, *, token: str, username: str, password: str) -> dict[str, str]:
-    if token and username:
-        raise BadSetting(f"[sources.{name}] has a token and a username; give one of them.")
-    if token:
-        return {"Authorization": f"Bearer {token}"}
-    if username:
-        pair = base64.b64encode(f"{username}:{password}".encode()).decode()
-        return {"Authorization": f"Basic {pair}"}
-    return {}
