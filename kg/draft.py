@@ -63,6 +63,20 @@ class Held:
         return statement in self.doubled or (statement in self.merged and not elsewhere)
 
 
+def held_of(iri: str, *, facts: Facts, graphs: Graphs) -> Held:
+    """What is stated of an entity: ``facts`` are the merged view, ``graphs`` have the layers."""
+    merged = described(facts, iri)
+    held = Held(merged=merged, steward=set(), derived=set(), doubled=set())
+    for subject in {subject for subject, _, _ in merged}:
+        for name, found in (
+            (STEWARD, held.steward),
+            (DERIVED, held.derived),
+            (DOUBLED, held.doubled),
+        ):
+            found.update(quad[:3] for quad in graphs.quads(subject=subject, graph=name))
+    return held
+
+
 class Draft:
     """A change in the making over one state of the store."""
 
@@ -81,20 +95,10 @@ class Draft:
     def held(self, iri: str) -> Held:
         """What the graph states of an entity, this draft included."""
         if iri not in self._held:
-            merged = described(self.facts, iri)
-            held = Held(merged=merged, steward=set(), derived=set(), doubled=set())
-            if merged:
-                for subject in {subject for subject, _, _ in merged}:
-                    for name, found in (
-                        (STEWARD, held.steward),
-                        (DERIVED, held.derived),
-                        (DOUBLED, held.doubled),
-                    ):
-                        found.update(q[:3] for q in self.store.quads(subject=subject, graph=name))
-            else:
+            held = self._held[iri] = held_of(iri, facts=self.facts, graphs=self.store)
+            if not held.merged:
                 self.facts.fresh(iri)
                 self.created.add(iri)
-            self._held[iri] = held
         return self._held[iri]
 
     def is_derived(self, statement: Statement) -> bool:

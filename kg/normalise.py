@@ -20,9 +20,11 @@ from urllib.parse import quote, urljoin
 import pyoxigraph as ox
 
 from kg import iris
+from kg.config import Settings
 from kg.errors import BadPayload, BadSetting
 from kg.iris import EntityRef, Minter, class_of_type, encode_key
 from kg.model import Document, Entity, Snapshot
+from kg.sources import Source
 from kg.terms import Statement, literal, node, statement
 
 _NODE_KEYS = frozenset({"@type", "@value", "@language"})
@@ -65,6 +67,17 @@ class Contexts:
         if found is None:
             raise BadPayload(f"There is no JSON-LD context for entities of type {entity_type!r}.")
         return found
+
+
+def contexts_of(source: Source, settings: Settings) -> Contexts:
+    """The contexts of a source as the settings name it, or by its own name if they do not."""
+    table = settings.sources.get(source.name)
+    return Contexts(
+        source.contexts,
+        source=source.name,
+        links=table.links if table else {},
+        minter=settings.minter,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

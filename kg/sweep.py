@@ -1,59 +1,125 @@
 """The reconcile sweep: finds what no event told of, by asking a source for all that it has.
 
-Every entity that the source lists, or that the graph has from it, is put on the bus; hydration
-then tells what changed and what is gone. Nothing is put there when the listing ends in an error,
-so that half a list never looks like a deletion.
+What a listing shows whole is compared with what the graph has from the source, and only what
+differs is put on the bus; what it merely names is put there as it is. Hydration then tells what
+changed. What the graph has and the source did not list follows when the listing is complete, and
+hydration tells whether it is gone: half a list never looks like a deletion.
+
+A sweep that is interrupted loses nothing, since what it found is on the bus. The next goes on with
+it: what was hydrated since it began is not asked for again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import uuid4
+from itertools import islice
 
 from kg import iris
+from kg.draft import Graphs, held_of
 from kg.errors import BadPayload, SourceUnavailable
-from kg.events import FIRST_SWEEP, SWEEP, Inbox
+from kg.events import Inbox, Sweep
 from kg.facts import Facts
 from kg.hydrate import Retry
 from kg.iris import EntityRef, Minter
-from kg.model import Event
-from kg.sources import Source
+from kg.model import Event, Snapshot
+from kg.normalise import Contexts, normalise
+from kg.sources import ListsWhole, Source
 from kg.terms import node
 
+_CHUNK = 500
+"""Listed entities that are compared, and told of, at a time."""
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """How many entities a source listed, and of how many the bus was told."""
+
+    listed: int
+    told: int
 
 
 def sweep(
     source: Source,
     *,
-    facts: Facts,
+    graph: Graphs,
+    contexts: Contexts,
     inbox: Inbox,
-    minter: Minter,
+    everything: bool = False,
     progress: Callable[[int], None] = lambda listed: None,
-) -> int:
-    """Puts a source's entities on the bus and answers how many. Raises `SourceUnavailable`, `BadPayload`."""
-    refs: dict[EntityRef, None] = {}
+) -> Swept:
+    """Puts on the bus what differs at a source from the graph; with ``everything``, all of it.
+
+    Raises `SourceUnavailable` or `BadPayload` when the listing ends early.
+    """
+    run = inbox.sweep(source.name, anew=everything)
+    seen: set[EntityRef] = set()
+    told = 0
     try:
-        for ref in source.list():
-            refs[ref] = None
-            progress(len(refs))
+        for chunk in _chunks(source.list() if everything else _listed(source)):
+            fresh = [found for found in chunk if _ref(found) not in seen]
+            seen.update(map(_ref, fresh))
+            wanted = [found for found in fresh if isinstance(found, EntityRef)]
+            if not everything:
+                done = inbox.hydrated_since(run.began, wanted)
+                wanted = [ref for ref in wanted if ref not in done]
+                wanted += _differing(fresh, graph=graph, contexts=contexts)
+            inbox.sweep_tells(source.name, _events(wanted, run))
+            told += len(wanted)
+            progress(len(seen))
     except (SourceUnavailable, BadPayload) as error:
         inbox.failed(source.name, str(error))
         raise
-    listed = len(refs)
-    for ref in _recorded_by(source, facts, minter):
-        refs[ref] = None
-    is_first = inbox.source(source.name).last_sweep is None
-    sweep_id = f"{FIRST_SWEEP if is_first else SWEEP}{uuid4()}"
-    inbox.publish(
-        Event(ref=ref, event_type=ref.type.replace("-", "_") + ".swept", event_id=sweep_id)
-        for ref in refs
-    )
-    inbox.swept(source.name, listed=listed)
-    return len(refs)
+    missing = [ref for ref in _recorded_by(source, graph, contexts.minter) if ref not in seen]
+    inbox.publish(_events(missing, run))
+    inbox.swept(source.name, listed=len(seen))
+    return Swept(listed=len(seen), told=told + len(missing))
+
+
+def _listed(source: Source) -> Iterator[Snapshot | EntityRef]:
+    return source.list_whole() if isinstance(source, ListsWhole) else source.list()
+
+
+def _chunks(listed: Iterable[Snapshot | EntityRef]) -> Iterator[Sequence[Snapshot | EntityRef]]:
+    rest = iter(listed)
+    while chunk := list(islice(rest, _CHUNK)):
+        yield chunk
+
+
+def _ref(found: Snapshot | EntityRef) -> EntityRef:
+    return found if isinstance(found, EntityRef) else found.ref
+
+
+def _events(refs: Iterable[EntityRef], run: Sweep) -> Iterator[Event]:
+    for ref in refs:
+        kind = ref.type.replace("-", "_") + ".swept"
+        yield Event(ref=ref, event_type=kind, event_id=run.id)
+
+
+def _differing(
+    found: Iterable[Snapshot | EntityRef], *, graph: Graphs, contexts: Contexts
+) -> Iterator[EntityRef]:
+    """The entities whose snapshot says anything else than the graph has from the source.
+
+    The graph itself is compared, and no note of what was last seen: so nothing can be missed that
+    changed and changed back, and a new context makes all that it concerns differ.
+    """
+    snapshots = [one for one in found if isinstance(one, Snapshot)]
+    told = normalise(snapshots, contexts=contexts)
+    same = {
+        entity.ref
+        for entity in told.entities
+        if not entity.gone
+        and graph.as_stored(entity.statements)
+        == held_of(entity.iri, facts=graph, graphs=graph).of("source")
+    }
+    for snapshot in snapshots:
+        if snapshot.gone or not all(document.ref in same for document in snapshot.documents):
+            yield snapshot.ref
 
 
 class Schedule:
@@ -67,22 +133,22 @@ class Schedule:
         sources: Mapping[str, Source],
         *,
         minutes: Mapping[str, float],
-        facts: Facts,
+        graph: Graphs,
+        contexts: Mapping[str, Contexts],
         inbox: Inbox,
-        minter: Minter,
         executor: Executor,
         retry: Retry,
         now: Callable[[], datetime],
     ) -> None:
         self._sources = {name: sources[name] for name in sources if minutes.get(name, 0) > 0}
         self._every = {name: timedelta(minutes=minutes[name]) for name in self._sources}
-        self._facts = facts
+        self._graph = graph
+        self._contexts = contexts
         self._inbox = inbox
-        self._minter = minter
         self._executor = executor
         self._retry = retry
         self._now = now
-        self._running: dict[str, Future[int]] = {}
+        self._running: dict[str, Future[Swept]] = {}
         self._failures: dict[str, int] = {}
         self._next: dict[str, datetime] = {}
 
@@ -101,10 +167,11 @@ class Schedule:
             self._next[name] = last + self._every[name] if last else self._now()
         return self._next[name]
 
-    def _sweep(self, source: Source) -> int:
-        return sweep(source, facts=self._facts, inbox=self._inbox, minter=self._minter)
+    def _sweep(self, source: Source) -> Swept:
+        contexts = self._contexts[source.name]
+        return sweep(source, graph=self._graph, contexts=contexts, inbox=self._inbox)
 
-    def _ended(self, name: str, running: Future[int]) -> None:
+    def _ended(self, name: str, running: Future[Swept]) -> None:
         error = running.exception()
         if error is None:
             self._failures.pop(name, None)

@@ -27,7 +27,7 @@ from kg.events import INBOX, Bridge, Inbox, Letters, open_bus
 from kg.hydrate import Hydrator, Retry
 from kg.ingest import ingest_json
 from kg.model import Change, Entity, Proposal
-from kg.normalise import Contexts
+from kg.normalise import contexts_of
 from kg.pipeline import Counts, Pipeline, Writer
 from kg.search.index import SearchIndex
 from kg.sources import Source, connect
@@ -109,11 +109,7 @@ class Worker:
         engine: str,
     ) -> None:
         minter = self.settings.minter
-        contexts = {}
-        for name, source in sources.items():
-            table = self.settings.sources.get(name)
-            links = table.links if table else {}
-            contexts[name] = Contexts(source.contexts, source=name, links=links, minter=minter)
+        contexts = {name: contexts_of(source, self.settings) for name, source in sources.items()}
         self.writer = writer = Writer(
             store=self.store,
             index=self.index,
@@ -141,9 +137,9 @@ class Worker:
         self._schedule = Schedule(
             sources,
             minutes={name: table.sweep_minutes for name, table in self.settings.sources.items()},
-            facts=self.store,
+            graph=self.store,
+            contexts=contexts,
             inbox=self.inbox,
-            minter=minter,
             executor=executor,
             retry=retry,
             now=self._now,

@@ -19,6 +19,7 @@ from kg.config import Settings
 from kg.errors import BadEvent, BadPayload, DoesNotConform, MlgError, SourceUnavailable
 from kg.ingest import ingest, parse_json
 from kg.model import Event
+from kg.normalise import contexts_of
 from kg.pipeline import Counts
 from kg.service import Service
 from kg.store import writer_is_running
@@ -95,43 +96,50 @@ def _print_counts(counts: Counts, *, as_data: bool) -> None:
 
 @click.command()
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option("--full", is_flag=True, help="Hydrate all of it, whether it differs or not.")
 @output.json_option
 @click.pass_obj
-def sync(settings: Settings, sources: tuple[str, ...], as_data: bool) -> None:
-    """List everything at the sources (default: all), hydrate it, and mark what is gone."""
+def sync(settings: Settings, sources: tuple[str, ...], full: bool, as_data: bool) -> None:
+    """List everything at the sources (default: all), hydrate what differs, and mark what is gone."""
     results: dict[str, dict[str, object]] = {}
     with _working(settings), Service(settings) as service:
         for name in sources or sorted(settings.sources):
-            results[name] = _sync(service, name)
+            results[name] = _sync(service, name, full=full)
     failed = [name for name, result in results.items() if "error" in result]
     if as_data:
         output.data(results)
     else:
-        rows = [(n, r.get("listed"), r.get("dead"), r.get("error")) for n, r in results.items()]
-        output.table(rows, header=("source", "listed", "dead letters", "error"))
+        keys = ("listed", "differing", "dead", "error")
+        rows = [(name, *map(result.get, keys)) for name, result in results.items()]
+        output.table(rows, header=("source", "listed", "differing", "dead letters", "error"))
     if failed:
         raise SourceUnavailable(f"Not everything could be listed: {', '.join(failed)}.")
 
 
-def _sync(service: Service, name: str) -> dict[str, object]:
+def _sync(service: Service, name: str, *, full: bool) -> dict[str, object]:
     show = output.progress(name)
+    source = service.source(name)
     try:
-        listed = sweep(
-            service.source(name),
-            facts=service.checkpoint(),
+        swept = sweep(
+            source,
+            graph=service.checkpoint(),
+            contexts=contexts_of(source, service.settings),
             inbox=service.inbox,
-            minter=service.minter,
+            everything=full,
             progress=lambda count: show(f"{count} listed"),
         )
     except (SourceUnavailable, BadPayload) as error:
         return {"error": str(error)}
     while (row := service.inbox.source(name)).pending and not row.failing:
-        show(f"{listed} listed, {row.pending} to go")
+        show(f"{swept.listed} listed, {row.pending} to go")
         time.sleep(0.05)
     output.end_progress()
-    if row.failing:
-        return {"listed": listed, "dead": row.dead, "error": row.last_error}
-    return {"listed": listed, "dead": row.dead}
+    told: dict[str, object] = {
+        "listed": swept.listed,
+        "differing": swept.told,
+        "dead": row.dead,
+    }
+    return {**told, "error": row.last_error} if row.failing else told
 
 
 @click.command()

@@ -2,19 +2,19 @@
 
 from kg.events.bridge import Bridge
 from kg.events.bus import INBOX, open_bus
-from kg.events.inbox import FIRST_SWEEP, SWEEP, Inbox, Request, SourceRow, Work
+from kg.events.inbox import GOES_ON, Inbox, Request, SourceRow, Sweep, Work
 from kg.events.letters import Letter, Letters
 
 __all__ = [
-    "FIRST_SWEEP",
+    "GOES_ON",
     "INBOX",
-    "SWEEP",
     "Bridge",
     "Inbox",
     "Letter",
     "Letters",
     "Request",
     "SourceRow",
+    "Sweep",
     "Work",
     "open_bus",
 ]

@@ -14,20 +14,24 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
+from uuid import uuid4
 
 from kg.errors import BadInput, NotFound, SystemFailure
+from kg.events import sql
 from kg.iris import EntityRef
 from kg.model import Event, utc_now
 
-SWEEP = "sweep:"
-"""With this begins the event's id when a sweep tells of an entity."""
-FIRST_SWEEP = "sweep:first:"
-"""With this, when it is the first sweep of the source, to which all is new."""
+GOES_ON: Final = timedelta(hours=1)
+"""How long after a sweep was interrupted the next goes on with it, in place of beginning anew."""
 
+_SWEEP = "sweep:"
+"""With this begins the event's id when a sweep tells of an entity."""
+_FIRST_SWEEP = "sweep:first:"
+"""With this, when it is the first sweep of the source, to which all is new."""
 _SCHEMA = Path(__file__).parent / "schema.sql"
 _REMEMBERED = 500
 """Latest waits from event to commit that are kept of each source."""
@@ -46,12 +50,12 @@ class Work:
     @property
     def is_swept(self) -> bool:
         """Whether a sweep told of it, and no event has since."""
-        return self.event_id.startswith(SWEEP)
+        return self.event_id.startswith(_SWEEP)
 
     @property
     def heals(self) -> bool:
         """Whether a change of it is one that an event should have told of."""
-        return self.is_swept and not self.event_id.startswith(FIRST_SWEEP)
+        return self.is_swept and not self.event_id.startswith(_FIRST_SWEEP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,14 @@ class Request:
     sent_by: str
     state: Literal["pending", "done", "refused"]
     outcome: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """A sweep of one source under way; ``id`` is that of the events by which it tells of entities."""
+
+    id: str
+    began: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +125,13 @@ class Inbox:
             for number, e in enumerate(events)
         ]
         with self._write() as db:
-            db.executemany(_TELL, rows)
-            db.executemany(_HEARD, [(name, now) for name in {row[0] for row in rows}])
+            db.executemany(sql.TELL, rows)
+            db.executemany(sql.HEARD, [(name, now) for name in {row[0] for row in rows}])
         return len(rows)
 
     def sources_told_of(self) -> list[str]:
         """The sources of which there is work, due or not."""
-        return [name for (name,) in self._db.execute(_SOURCES)]
+        return [name for (name,) in self._db.execute(sql.SOURCES)]
 
     def take(self, limit: int, *, source: str, besides: Collection[EntityRef] = ()) -> list[Work]:
         """A source's entities that are due, longest waiting first. They stay until `done`.
@@ -127,7 +139,7 @@ class Inbox:
         ``besides`` are those that are under way already.
         """
         passed = {(ref.type, ref.key) for ref in besides}
-        rows = self._db.execute(_DUE, (source, self._now().timestamp(), limit + len(passed)))
+        rows = self._db.execute(sql.DUE, (source, self._now().timestamp(), limit + len(passed)))
         free = (row for row in rows if row[1:3] not in passed)
         return [
             Work(
@@ -152,37 +164,40 @@ class Inbox:
                 lags[work.ref.source].append(max(0.0, round(now - work.received_at.timestamp(), 3)))
         found = Counter(ref.source for ref in healed)
         with self._write() as db:
-            db.executemany(_DONE, [(*_key(work.ref), work.told) for work in works])
-            db.executemany(_SUCCEEDED, [(name, now) for name in lags])
+            db.executemany(sql.DONE, [(*_key(work.ref), work.told) for work in works])
+            db.executemany(sql.HYDRATED, [(*_key(work.ref), now) for work in works])
+            db.executemany(sql.SUCCEEDED, [(name, now) for name in lags])
             for name, new in lags.items():
-                (known,) = db.execute(_LAGS, (name,)).fetchone() or ("[]",)
+                (known,) = db.execute(sql.LAGS, (name,)).fetchone() or ("[]",)
                 latest = [*json.loads(known), *new][-_REMEMBERED:]
-                db.execute(_TRUST, (name, found[name], json.dumps(latest)))
+                db.execute(sql.TRUST, (name, found[name], json.dumps(latest)))
 
     def retry(self, work: Work, *, after: float, error: str) -> None:
         """Puts work off by ``after`` seconds, because its source does not answer."""
         due = self._now().timestamp() + after
         with self._write() as db:
-            db.execute(_RETRY, (due, error, *_key(work.ref)))
-            db.execute(_FAILED, (work.ref.source, error))
+            db.execute(sql.RETRY, (due, error, *_key(work.ref)))
+            db.execute(sql.FAILED, (work.ref.source, error))
 
     def bury(self, work: Work, *, error: str) -> None:
         """Makes work a dead letter: it waits for a new event, or for `revive`."""
         with self._write() as db:
-            db.execute(_BURY, (error, *_key(work.ref)))
+            db.execute(sql.BURY, (error, *_key(work.ref)))
 
     def revive(self, source: str) -> int:
         """Makes a source's dead letters and waiting work due now; answers how many."""
         with self._write() as db:
-            return db.execute(_REVIVE, (source,)).rowcount
+            return db.execute(sql.REVIVE, (source,)).rowcount
 
     def dead(self) -> list[tuple[EntityRef, str]]:
         """The dead letters and why."""
-        return [(EntityRef(kind, s, key), error) for s, kind, key, error in self._db.execute(_DEAD)]
+        return [
+            (EntityRef(kind, s, key), error) for s, kind, key, error in self._db.execute(sql.DEAD)
+        ]
 
     def pending(self) -> int:
         """How much is left to do, now or later: entities and requests, without dead letters."""
-        (count,) = self._db.execute(_PENDING).fetchone()
+        (count,) = self._db.execute(sql.PENDING).fetchone()
         return int(count)
 
     # --- requests -----------------------------------------------------------------------------
@@ -192,14 +207,14 @@ class Inbox:
         sha256 = hashlib.sha256(body).hexdigest()
         row = (id, kind, body, format, sha256, by, self._now().timestamp())
         with self._write() as db:
-            db.execute(_ASK, row)
+            db.execute(sql.ASK, row)
 
     def requests(self, limit: int) -> list[Request]:
         """The undecided requests, in the order in which they came."""
-        return [_request(row) for row in self._db.execute(_ASKED, (limit,))]
+        return [_request(row) for row in self._db.execute(sql.ASKED, (limit,))]
 
     def request(self, id: str) -> Request:
-        row = self._db.execute(_REQUEST, (id,)).fetchone()
+        row = self._db.execute(sql.REQUEST, (id,)).fetchone()
         if row is None:
             raise NotFound(f"There is no request {id!r}.")
         return _request(row)
@@ -207,25 +222,51 @@ class Inbox:
     def decide(self, id: str, state: Literal["done", "refused"], outcome: dict[str, Any]) -> None:
         with self._write() as db:
             row = (state, json.dumps(outcome), self._now().timestamp(), id)
-            db.execute(_DECIDE, row)
+            db.execute(sql.DECIDE, row)
 
-    # --- sources ------------------------------------------------------------------------------
+    # --- sweeps -------------------------------------------------------------------------------
+
+    def sweep(self, source: str, *, anew: bool = False) -> Sweep:
+        """Begins a sweep, or goes on with one that was interrupted less than `GOES_ON` ago."""
+        now = self._now().timestamp()
+        with self._write() as db:
+            row = db.execute(sql.SWEEP, (source, now - GOES_ON.total_seconds())).fetchone()
+            if row is None or anew:
+                known = db.execute(sql.SOURCE, (source,)).fetchone()
+                is_first = known is None or known[2] is None
+                row = f"{_FIRST_SWEEP if is_first else _SWEEP}{uuid4()}", now
+                db.execute(sql.SWEEP_BEGINS, (source, *row, now))
+        return Sweep(id=row[0], began=_time(row[1]))
+
+    def sweep_tells(self, source: str, events: Iterable[Event]) -> None:
+        """`publish` for a part of what a sweep found, and notes that it came so far."""
+        self.publish(events)
+        with self._write() as db:
+            db.execute(sql.SWEEP_GOES_ON, (self._now().timestamp(), source))
+
+    def hydrated_since(self, since: datetime, refs: Iterable[EntityRef]) -> set[EntityRef]:
+        """Those of the entities that were hydrated, and committed, after a moment."""
+        asked = {ref: (*_key(ref), since.timestamp()) for ref in refs}
+        return {ref for ref, row in asked.items() if self._db.execute(sql.SINCE, row).fetchone()}
 
     def swept(self, source: str, *, listed: int) -> None:
         """Notes that a source has told all that it has, which was so many entities."""
         with self._write() as db:
-            db.execute(_SWEPT, (source, self._now().timestamp()))
-            db.execute(_LISTED, (source, listed))
+            db.execute(sql.SWEPT, (source, self._now().timestamp()))
+            db.execute(sql.LISTED, (source, listed))
+            db.execute(sql.SWEEP_ENDS, (source,))
+
+    # --- sources ------------------------------------------------------------------------------
 
     def failed(self, source: str, error: str) -> None:
         with self._write() as db:
-            db.execute(_FAILED, (source, error))
+            db.execute(sql.FAILED, (source, error))
 
     def source(self, name: str) -> SourceRow:
-        counts = dict(self._db.execute(_COUNTS, (name,)).fetchall())
-        row = self._db.execute(_SOURCE, (name,)).fetchone() or (None, None, None, None, 0)
+        counts = dict(self._db.execute(sql.COUNTS, (name,)).fetchall())
+        row = self._db.execute(sql.SOURCE, (name,)).fetchone() or (None, None, None, None, 0)
         event, success, sweep, error, failing = row
-        trust = self._db.execute(_TRUSTED, (name,)).fetchone() or (None, 0, "[]")
+        trust = self._db.execute(sql.TRUSTED, (name,)).fetchone() or (None, 0, "[]")
         listed, healed, lags = trust
         return SourceRow(
             pending=counts.get("pending", 0),
@@ -302,83 +343,3 @@ def _request(row: tuple[Any, ...]) -> Request:
         state=state,
         outcome=json.loads(outcome) if outcome else None,
     )
-
-
-_TELL = """
-INSERT INTO work (source, type, key, event_type, event_id, received_at) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET told = told + 1, event_type = excluded.event_type,
-    event_id = excluded.event_id, state = 'pending', next_try = 0, attempts = 0, error = NULL
-"""
-_HEARD = """
-INSERT INTO source (name, last_event) VALUES (?, ?)
-ON CONFLICT DO UPDATE SET last_event = excluded.last_event
-"""
-_DUE = """
-SELECT source, type, key, event_id, told, attempts, received_at FROM work
-WHERE source = ? AND state = 'pending' AND next_try <= ? ORDER BY next_try, received_at LIMIT ?
-"""
-_SOURCES = """
-WITH RECURSIVE told (source) AS (
-    SELECT min(source) FROM work
-    UNION ALL
-    SELECT (SELECT min(source) FROM work WHERE source > told.source) FROM told
-    WHERE told.source IS NOT NULL
-) SELECT source FROM told WHERE source IS NOT NULL
-"""
-_DONE = "DELETE FROM work WHERE source = ? AND type = ? AND key = ? AND told = ?"
-_SUCCEEDED = """
-INSERT INTO source (name, last_success) VALUES (?, ?)
-ON CONFLICT DO UPDATE SET last_success = excluded.last_success, failing = 0, last_error = NULL
-"""
-_RETRY = """
-UPDATE work SET attempts = attempts + 1, next_try = ?, error = ?
-WHERE source = ? AND type = ? AND key = ?
-"""
-_FAILED = """
-INSERT INTO source (name, last_error, failing) VALUES (?, ?, 1)
-ON CONFLICT DO UPDATE SET last_error = excluded.last_error, failing = 1
-"""
-_BURY = """
-UPDATE work SET state = 'dead', attempts = attempts + 1, error = ?
-WHERE source = ? AND type = ? AND key = ?
-"""
-_REVIVE = """
-UPDATE work SET state = 'pending', next_try = 0, attempts = 0
-WHERE source = ? AND (state = 'dead' OR next_try > 0)
-"""
-_DEAD = "SELECT source, type, key, error FROM work WHERE state = 'dead' ORDER BY received_at"
-_PENDING = """
-SELECT (SELECT count(*) FROM work WHERE state = 'pending')
-     + (SELECT count(*) FROM request WHERE state = 'pending')
-"""
-_ASK = """
-INSERT INTO request (id, kind, body, format, sha256, sent_by, received_at)
-VALUES (?, ?, ?, ?, ?, ?, ?)
-"""
-_ASKED = """
-SELECT id, kind, body, format, sent_by, state, outcome FROM request
-WHERE state = 'pending' ORDER BY received_at LIMIT ?
-"""
-_REQUEST = "SELECT id, kind, body, format, sent_by, state, outcome FROM request WHERE id = ?"
-_DECIDE = "UPDATE request SET state = ?, outcome = ?, decided_at = ? WHERE id = ?"
-_SWEPT = """
-INSERT INTO source (name, last_sweep) VALUES (?, ?)
-ON CONFLICT DO UPDATE SET last_sweep = excluded.last_sweep, failing = 0, last_error = NULL
-"""
-_LAGS = "SELECT lags FROM trust WHERE name = ?"
-_TRUST = """
-INSERT INTO trust (name, healed, lags) VALUES (?, ?, ?)
-ON CONFLICT DO UPDATE SET healed = healed + excluded.healed, lags = excluded.lags
-"""
-_LISTED = """
-INSERT INTO trust (name, listed) VALUES (?, ?)
-ON CONFLICT DO UPDATE SET listed = excluded.listed
-"""
-_TRUSTED = "SELECT listed, healed, lags FROM trust WHERE name = ?"
-_COUNTS = """
-SELECT CASE WHEN state = 'dead' THEN 'dead' WHEN attempts > 0 THEN 'retrying' ELSE 'pending' END,
-       count(*) FROM work WHERE source = ? GROUP BY 1
-"""
-_SOURCE = """
-SELECT last_event, last_success, last_sweep, last_error, failing FROM source WHERE name = ?
-"""

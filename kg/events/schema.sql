@@ -49,3 +49,20 @@ CREATE TABLE IF NOT EXISTS source (
     last_error   TEXT,
     failing      INTEGER NOT NULL DEFAULT 0
 );
+
+-- When each entity was last asked for at its source, and the answer committed.
+CREATE TABLE IF NOT EXISTS hydrated (
+    source TEXT NOT NULL,
+    type   TEXT NOT NULL,
+    key    TEXT NOT NULL,
+    at     REAL NOT NULL,
+    PRIMARY KEY (source, type, key)
+) WITHOUT ROWID;
+
+-- The sweep that is under way at a source, or was interrupted; `reached` is when it last came further.
+CREATE TABLE IF NOT EXISTS sweep (
+    source  TEXT PRIMARY KEY,
+    id      TEXT NOT NULL,
+    began   REAL NOT NULL,
+    reached REAL NOT NULL
+);

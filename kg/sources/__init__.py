@@ -64,6 +64,22 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class ListsWhole(Protocol):
+    """A source whose listings show all that `Source.fetch` would tell.
+
+    A sweep compares them with the graph and fetches only what differs. One that shows less than
+    all must not be one of these: what it does not show would never be found to have changed.
+    """
+
+    def list_whole(self) -> Iterator[Snapshot | EntityRef]:
+        """The entities of `Source.list` as ``fetch`` would tell of them now.
+
+        Only named is what has to be fetched to be known.
+        """
+        ...
+
+
+@runtime_checkable
 class Notifies(Protocol):
     """A source that sends notices of its own, which arrive at ``/webhooks/{source}``."""
 

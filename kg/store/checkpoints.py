@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +20,7 @@ import pyoxigraph as ox
 from kg import iris
 from kg.errors import StoreUnavailable
 from kg.facts import Properties, grouped
+from kg.store.literals import all_as_stored
 from kg.terms import Quad, Statement, str_of, term, text_of, value_of
 
 KEPT = 2
@@ -145,6 +146,12 @@ class Checkpoint:
     ) -> Iterator[Quad]:
         for found in statements(self.store, subject, predicate, value, graph):
             yield (*found, graph)
+
+    def has(self, quad: Quad) -> bool:
+        return has(self.store, quad)
+
+    def as_stored(self, statements: Iterable[Statement]) -> frozenset[Statement]:
+        return all_as_stored(statements)
 
     def close(self) -> None:
         del self.store

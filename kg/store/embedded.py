@@ -22,7 +22,7 @@ from kg.errors import BadSetting, StoreUnavailable
 from kg.facts import Properties, grouped
 from kg.model import Change
 from kg.store import checkpoints
-from kg.store.literals import as_stored
+from kg.store.literals import all_as_stored
 from kg.terms import Quad, Statement, nquads, ntriples, quoted, unquoted
 
 _NQUADS = ox.RdfFormat.N_QUADS
@@ -133,12 +133,7 @@ class EmbeddedStore:
         return checkpoints.has(self._store, quad)
 
     def as_stored(self, statements: Iterable[Statement]) -> frozenset[Statement]:
-        return frozenset(
-            [
-                said if said[2][-1] == '"' or said[2][0] != '"' else (*said[:2], as_stored(said[2]))
-                for said in statements
-            ]
-        )
+        return all_as_stored(statements)
 
     def apply(self, change: Change) -> int:
         if self.failure:

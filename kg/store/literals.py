@@ -7,12 +7,13 @@ difference is only a difference once both sides are written its way.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 import pyoxigraph as ox
 
 from kg import iris
-from kg.terms import datatype_of, term, text_of
+from kg.terms import Statement, datatype_of, term, text_of
 
 _ANY = re.compile(r".*", re.DOTALL)
 _KEPT_AS_GIVEN = {
@@ -34,3 +35,13 @@ def as_stored(value: str) -> str:
     asked.add(ox.Quad(_NODE, _NODE, term(value)))
     (answer,) = (quad.object for quad in asked)
     return str(answer)
+
+
+def all_as_stored(statements: Iterable[Statement]) -> frozenset[Statement]:
+    """Statements as they come back from the store; most are so already, and are passed over."""
+    return frozenset(
+        [
+            said if said[2][-1] == '"' or said[2][0] != '"' else (*said[:2], as_stored(said[2]))
+            for said in statements
+        ]
+    )

@@ -26,11 +26,11 @@ from kg.iris import EntityRef, term
 from kg.model import Event
 from kg.pipeline import Counts
 from kg.sources.feast import FeastSource
-from kg.sweep import sweep
 from kg.terms import text_of
 from kg.validate import read_findings
 from kg.worker import Worker
 from tests.integration.feast_server import FeastServer, running_feast
+from tests.kg.sweeps import swept
 
 pytestmark = pytest.mark.sources
 
@@ -47,8 +47,7 @@ class Story:
     worker: Worker
 
     def sweep(self) -> Counts:
-        minter = self.worker.settings.minter
-        sweep(self.source, facts=self.worker.store, inbox=self.worker.inbox, minter=minter)
+        swept(self.worker, self.source)
         return self.worker.drain()
 
     def values(self, name: str, predicate: str) -> set[str]:

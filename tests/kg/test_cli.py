@@ -177,7 +177,7 @@ def test_sync_finds_what_no_event_told(
 ) -> None:
     (tmp_path / "source.json").write_text(json.dumps([{**RANKER, "name": "Renamed"}]))
     assert filled("sync", "--json") == 0
-    assert printed(capsys) == {"test": {"listed": 2, "dead": 0}}
+    assert printed(capsys) == {"test": {"listed": 1, "differing": 2, "dead": 0}}
     filled("show", "model/test/ranker", "--json")
     assert printed(capsys)["name"] == "Renamed"
     filled("show", "person/test/ada@example.com", "--json")

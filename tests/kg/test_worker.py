@@ -13,21 +13,22 @@ import pytest
 
 from kg import config, iris
 from kg.config import Settings, SourceSettings
-from kg.errors import StoreUnavailable
-from kg.events import Inbox
+from kg.errors import SourceUnavailable, StoreUnavailable
+from kg.events import GOES_ON, Inbox
 from kg.iris import EntityRef, graph, term
 from kg.model import Document, Event, Snapshot
 from kg.search.searcher import Searcher
 from kg.service import Service
 from kg.sources.memory import MemorySource
 from kg.store import newest, open_checkpoint
-from kg.sweep import sweep
+from kg.sweep import Swept
 from kg.terms import iri_of, literal, moment, node, quoted, text_of
 from kg.validate import read_findings
 from kg.views import SourceStatus
 from kg.worker import Worker
 from tests.benchmarks import universe
 from tests.kg.graphs import BASE, MINTER, said
+from tests.kg.sweeps import swept
 
 RANKER = {
     "type": "model",
@@ -180,8 +181,7 @@ def test_a_sweep_finds_what_no_event_told(worker: Worker, source: MemorySource) 
     source.remove(gone)
     source.put({**ADA, "display_name": "Ada Lovelace"})
     source.put({**ADA, "key": "new@example.com"})
-    listed = sweep(source, facts=worker.store, inbox=worker.inbox, minter=MINTER)
-    assert listed == 3
+    assert swept(worker, source) == Swept(listed=2, told=3), "two differ, one is gone"
     counts = worker.drain()
     assert (counts.changed, counts.gone) == (3, 1)
     assert facts(worker, "person/test/ada@example.com")[iris.PERSON_NAME] == "Ada Lovelace"
@@ -204,8 +204,74 @@ def test_half_a_listing_buries_nobody(worker: Worker) -> None:
     worker.inbox.publish([event("person", "a"), event("person", "b")])
     worker.drain()
     with pytest.raises(Exception, match="down"):
-        sweep(source, facts=worker.store, inbox=worker.inbox, minter=MINTER)
+        swept(worker, source)
     assert worker.inbox.pending() == 0
+
+
+def test_a_sweep_asks_only_for_what_differs(worker: Worker, source: MemorySource) -> None:
+    ada = source.put(ADA)
+    source.put(RANKER)
+    assert swept(worker, source) == Swept(listed=2, told=2)
+    assert worker.drain().hydrated == 2
+    assert swept(worker, source) == Swept(listed=2, told=0)
+    ask(worker, "<model/test/ranker> dct:license <https://spdx.org/licenses/MIT> .")
+    assert swept(worker, source).told == 0, "what a steward says is no difference"
+    source.put({**ADA, "display_name": "Ada Lovelace"})
+    worker.inbox.publish([event(ada.type, ada.key)])
+    worker.drain()
+    source.put(ADA)  # as it was at the last sweep, and no event tells of it
+    assert swept(worker, source).told == 1
+    assert (worker.drain().changed, source.fetches) == (1, 4)
+    assert swept(worker, source, everything=True) == Swept(listed=2, told=2)
+    assert (worker.drain().unchanged, source.fetches) == (2, 6)
+
+
+def test_a_sweep_tries_again_what_is_unusable(worker: Worker, source: MemorySource) -> None:
+    source.put({"type": "model", "key": "bad", "name": {"@value": ["not", "one"]}})
+    for _ in range(2):
+        assert swept(worker, source).told == 1
+        assert worker.drain().dead == 1
+
+
+class Names(MemorySource):
+    """Lists no more than names, and no more of them than ``reach`` before it is down."""
+
+    list_whole = None
+    reach = 1_000_000
+
+    def list(self) -> Iterator[EntityRef]:
+        for number, ref in enumerate(super().list()):
+            if number == self.reach:
+                raise SourceUnavailable("It went down.", source=self.name)
+            yield ref
+
+
+def test_a_sweep_goes_on_where_it_was_interrupted(tmp_path: Path, clock: Clock) -> None:
+    source = Names("test")
+    for number in range(1200):
+        source.put({**ADA, "key": f"{number:04}"})
+    with Worker(settings(tmp_path), sources={"test": source}, now=clock) as worker:
+        source.reach = 1100
+        with pytest.raises(SourceUnavailable):
+            swept(worker, source)
+        clock.time += timedelta(seconds=1)
+        assert worker.drain().hydrated == 1000, "what was listed in whole parts is on the bus"
+        assert worker.inbox.source("test").last_sweep is None
+        source.reach = 1200
+        assert swept(worker, source) == Swept(listed=1200, told=200)
+        assert worker.drain().hydrated == 200
+        assert worker.inbox.source("test").healed == 0, "all of it was the first sweep"
+        clock.time += timedelta(seconds=1)
+        assert swept(worker, source).told == 1200, "a new sweep asks for all that has only a name"
+        worker.drain()
+        source.reach = 1100
+        with pytest.raises(SourceUnavailable):
+            swept(worker, source)
+        clock.time += timedelta(seconds=1)
+        worker.drain()
+        source.reach = 1200
+        clock.time += GOES_ON
+        assert swept(worker, source).told == 1200, "what was interrupted long ago begins anew"
 
 
 def ask(worker: Worker, turtle: str, id: str = "r1") -> dict[str, Any]:
@@ -421,19 +487,19 @@ def test_how_far_a_source_can_be_relied_on(
             (status,) = service.sources()
             return status
 
-    def swept() -> None:
-        sweep(source, facts=worker.store, inbox=worker.inbox, minter=MINTER)
+    def sweep() -> None:
+        swept(worker, source)
         worker.drain()
 
     ada = source.put(ADA)
     source.put({**ADA, "key": "bob@example.com"})
     assert (seen().completeness, seen().lag_p50) == (None, None)
-    swept()
+    sweep()
     assert (seen().completeness, seen().healed) == (1.0, 0), "all is new in the first sweep"
-    swept()
+    sweep()
     assert (seen().healed, seen().lag_p50) == (0, None), "nobody told of a change"
     source.put({**ADA, "display_name": "Ada Lovelace"})
-    swept()
+    sweep()
     assert seen().healed == 1, "an event was lost"
     worker.inbox.publish([event("person", ada.key)])
     clock.time += timedelta(seconds=7)

@@ -62,7 +62,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kg.errors import BadPayload, BadSetting
 from kg.iris import EntityRef
@@ -76,6 +76,7 @@ from kg.sources.http import checked_url, positive
 
 _log = logging.getLogger(__name__)
 _LARGEST_PAGE = 100
+_Documents = tuple[Document, ...] | None
 
 
 class FeastSource:
@@ -132,17 +133,11 @@ class FeastSource:
         return Snapshot(ref=ref, documents=found)
 
     def list(self) -> Iterator[EntityRef]:
-        self._be_sure_of_projects()
-        seen: set[tuple[str, str]] = set()
-        for entity_type, key in self._keys():
-            if (entity_type, key) in seen:
-                continue
-            seen.add((entity_type, key))
-            ref = nameable(self.name, entity_type, key)
-            if ref is None:
-                _log.warning("%s: %s %r is left out for its key", self.name, entity_type, key)
-            else:
-                yield ref
+        return (ref for ref, _ in self._listed())
+
+    def list_whole(self) -> Iterator[Snapshot | EntityRef]:
+        for ref, documents in self._listed():
+            yield ref if documents is None else Snapshot(ref=ref, documents=documents)
 
     def close(self) -> None:
         self._ask.close()
@@ -167,10 +162,9 @@ class FeastSource:
             return
         if service:
             if (found := self._ask.service(project, service)) is not None:
-                yield self._make.service(project, found)
+                yield from self._documents_of_service(project, found)
         elif (found := self._view(project, name)) is not None:
-            yield self._make.view(project, found)
-            yield from self._make.features(project, found)
+            yield from self._documents_of_view(project, found)
 
     def _feature(self, key: str) -> Iterator[Document]:
         project, name = self._naming.split(key)
@@ -181,30 +175,57 @@ class FeastSource:
     def _dataset(self, key: str) -> Iterator[Document]:
         """A table may be configured several times: all that is said of it is of one dataset."""
         if told := [source for own, source in self._data() if own == key]:
-            yield self._make.dataset(key, told)
+            yield from self._documents_of_data(key, told)
+
+    def _documents_of_view(self, project: str, view: Payload) -> Iterator[Document]:
+        yield self._make.view(project, view)
+        yield from self._make.features(project, view)
+
+    def _documents_of_service(self, project: str, service: Payload) -> Iterator[Document]:
+        yield self._make.service(project, service)
+
+    def _documents_of_data(self, key: str, told: Iterable[Payload]) -> Iterator[Document]:
+        yield self._make.dataset(key, told)
 
     def _view(self, project: str, name: str) -> Payload | None:
         return self._ask.view(project, name) if name and ":" not in name else None
 
     # --- everything that there is -----------------------------------------------------------------
 
-    def _keys(self) -> Iterator[tuple[str, str]]:
+    def _listed(self) -> Iterator[tuple[EntityRef, _Documents]]:
+        self._be_sure_of_projects()
+        seen: set[tuple[str, str]] = set()
+        for entity_type, key, documents in self._everything():
+            if (entity_type, key) in seen:
+                continue
+            seen.add((entity_type, key))
+            ref = nameable(self.name, entity_type, key)
+            if ref is None:
+                _log.warning("%s: %s %r is left out for its key", self.name, entity_type, key)
+            else:
+                yield ref, documents
+
+    def _everything(self) -> Iterator[tuple[str, str, _Documents]]:
+        """Type, key and documents of each entity; None if they are for `fetch` to find unusable."""
         for project in self._naming.projects:
             for view in self._ask.views(project):
                 name = required(spec_of(view), "name")
                 if ":" in name:
                     _log.warning("%s: view %r is left out for its colon", self.name, name)
                     continue
-                yield "feature-set", self._naming.key(project, name)
+                whole = _usable(self._documents_of_view, project, view)
+                yield "feature-set", self._naming.key(project, name), whole
+                by_key = {document.ref.key: document for document in whole or ()}
                 for key in self._make.feature_keys(project, view):
-                    yield "feature", key
+                    yield "feature", key, (by_key[key],) if key in by_key else None
             for service in self._ask.services(project):
-                yield (
-                    "feature-set",
-                    self._naming.service(project, required(spec_of(service), "name")),
-                )
-        for key, _ in self._data():
-            yield "dataset", key
+                key = self._naming.service(project, required(spec_of(service), "name"))
+                yield "feature-set", key, _usable(self._documents_of_service, project, service)
+        tables: dict[str, builtins.list[Payload]] = {}
+        for key, source in self._data():
+            tables.setdefault(key, []).append(source)
+        for key, told in tables.items():
+            yield "dataset", key, _usable(self._documents_of_data, key, told)
 
     def _data(self) -> Iterator[tuple[str, Payload]]:
         """Key and record of each data source that holds data."""
@@ -234,3 +255,10 @@ def _page_size(source: str, page_size: int) -> int:
     if not 1 <= size <= _LARGEST_PAGE:
         raise BadSetting(f"[sources.{source}] page_size = {page_size!r}: 1 to {_LARGEST_PAGE}.")
     return size
+
+
+def _usable(make: Callable[..., Iterable[Document]], *told: Any) -> _Documents:
+    try:
+        return tuple(make(*told))
+    except BadPayload:
+        return None

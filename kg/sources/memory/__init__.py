@@ -49,6 +49,9 @@ class MemorySource:
     def fetch(self, ref: EntityRef) -> Snapshot:
         self._answer()
         self.fetches += 1
+        return self._snapshot(ref)
+
+    def _snapshot(self, ref: EntityRef) -> Snapshot:
         payload = self._payloads.get((ref.type, ref.key))
         if payload is None:
             return Snapshot(ref=ref, documents=())
@@ -58,6 +61,9 @@ class MemorySource:
     def list(self) -> Iterator[EntityRef]:
         self._answer()
         return iter([EntityRef(kind, self.name, key) for kind, key in self._payloads])
+
+    def list_whole(self) -> Iterator[Snapshot]:
+        return map(self._snapshot, self.list())
 
     def close(self) -> None:
         self._payloads.clear()

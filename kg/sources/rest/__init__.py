@@ -28,6 +28,7 @@ and a table for each entity type::
     [sources.tracker.types.deployment]
     all = "deployments?state=any"         # the list
     one = "deployments/{key}"             # one record; without it, it is looked for in the list
+    list_shows_all = true                 # what the list shows of a record is all that ``one`` does
     items = "data.items"                  # where a list has its records; empty: it is the list
     record = "data"                       # where the answer for one has the record; empty: it is it
     key = "id"                            # the field that is the key, or several: "name,version"
@@ -69,7 +70,8 @@ answer with another key than was asked for is unusable, or gone if only the case
 
 Known limits: paging by the ``Link`` header is not built, nor are lists that have to be asked for
 once for each parent, nor answers of several entities. Fields with a dot in their name cannot be
-named. Relative folders are those of the process.
+named. Relative folders are those of the process. Where a list does not show all of its records, a
+sweep asks for each of them.
 """
 
 from __future__ import annotations
@@ -168,19 +170,19 @@ class RestSource:
             record = self._calls.record(kind, ref.key)
             if record is None:
                 return Snapshot(ref=ref, documents=())
-            document = Document(ref=ref, payload=flat(record, kind.convert))
+            return _snapshot(ref, kind, record)
         except BadPayload as error:
             raise BadPayload(f"Source {self.name!r} on {ref}: {error}") from error
-        return Snapshot(ref=ref, documents=(document,))
 
     def list(self) -> Iterator[EntityRef]:
-        seen: set[EntityRef] = set()
-        for kind in self._kinds.values():
-            for record in self._calls.records(kind):
-                ref = self._named(kind, record)
-                if ref is not None and ref not in seen:
-                    seen.add(ref)
-                    yield ref
+        return (ref for ref, _, _ in self._listed())
+
+    def list_whole(self) -> Iterator[Snapshot | EntityRef]:
+        for ref, kind, record in self._listed():
+            try:
+                yield _snapshot(ref, kind, record) if kind.is_listed_whole else ref
+            except BadPayload:
+                yield ref  # `fetch` tells what is wrong with it
 
     def notices(self, headers: Mapping[str, str], body: bytes) -> builtins.list[Event]:
         self._notices.authenticate(headers, body)
@@ -188,6 +190,15 @@ class RestSource:
 
     def close(self) -> None:
         self._calls.close()
+
+    def _listed(self) -> Iterator[tuple[EntityRef, Kind, Payload]]:
+        seen: set[EntityRef] = set()
+        for kind in self._kinds.values():
+            for record in self._calls.records(kind):
+                ref = self._named(kind, record)
+                if ref is not None and ref not in seen:
+                    seen.add(ref)
+                    yield ref, kind, record
 
     def _named(self, kind: Kind, record: Payload) -> EntityRef | None:
         """A record's entity; None if its key cannot name one, or not be asked for again."""
@@ -201,3 +212,8 @@ class RestSource:
             _log.warning("%s: %s %r is left out for its key", self.name, kind.type, key)
             return None
         return ref
+
+
+def _snapshot(ref: EntityRef, kind: Kind, record: Payload) -> Snapshot:
+    document = Document(ref=ref, payload=flat(record, kind.convert))
+    return Snapshot(ref=ref, documents=(document,))

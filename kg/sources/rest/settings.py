@@ -25,11 +25,15 @@ _NEVER_ABSENT: Final = frozenset({401, 403, 429})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """How the entities of one type are asked for, and how an answer is read."""
+    """How the entities of one type are asked for, and how an answer is read.
+
+    ``is_listed_whole``: a record in the list has all that the record alone has.
+    """
 
     type: str
     all: Address
     one: Address | None
+    is_listed_whole: bool
     items: str
     record: str
     key: Key
@@ -65,10 +69,12 @@ def read_kinds(source: str, types: Any) -> dict[str, Kind]:
 def _kind(entity_type: str, table: Table) -> Kind:
     key = table.key("key", "id")
     items, record = table.place("items"), table.place("record")
+    one = _one(table, key)
     found = Kind(
         type=entity_type,
         all=table.address("all"),
-        one=_one(table, key),
+        one=one,
+        is_listed_whole=table.truth("list_shows_all", one is None) or one is None,
         items=items,
         record=record,
         key=key,

@@ -66,6 +66,12 @@ class Table:
             raise self.wrong(name, value, f"a whole number from {least}")
         return value
 
+    def truth(self, name: str, default: bool) -> bool:
+        value = self._left.pop(name, default)
+        if not isinstance(value, bool):
+            raise self.wrong(name, value, "true or false")
+        return value
+
     def one_of(self, name: str, known: tuple[str, ...], default: str) -> str:
         value = self.text(name, default)
         if value not in known:

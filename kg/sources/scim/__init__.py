@@ -63,9 +63,10 @@ from kg.model import Document, Payload, Snapshot
 from kg.sources import not_owned
 from kg.sources.answers import required
 from kg.sources.http import credentials, positive
-from kg.sources.scim.client import GROUPS, USERS, Client
+from kg.sources.scim.client import USERS, Client
 from kg.sources.scim.directory import Directory
 from kg.sources.scim.documents import Keys, manager_of, person, preferred, team
+from kg.sources.scim.everyone import Everyone
 
 _log = logging.getLogger(__name__)
 
@@ -128,26 +129,27 @@ class ScimSource:
         return Snapshot(ref=ref, documents=documents)
 
     def list(self) -> Iterator[EntityRef]:
-        seen: set[tuple[str, str]] = set()
-        for entity_type, key in self._listed():
-            if (entity_type, key) in seen:
-                continue
-            seen.add((entity_type, key))
-            try:
-                ref = EntityRef(entity_type, self.name, key)
-            except BadIri:
-                _log.warning("%s: %s %r is left out for its key", self.name, entity_type, key)
+        return (ref for ref, _ in self._listed(Everyone(self._client, self._keys)))
+
+    def list_whole(self) -> Iterator[Snapshot | EntityRef]:
+        everyone = Everyone(self._client, self._keys)
+        for ref, payload in self._listed(everyone):
+            if everyone.shows_members:
+                yield Snapshot(ref=ref, documents=(Document(ref=ref, payload=payload),))
             else:
                 yield ref
 
     def close(self) -> None:
         self._client.close()
 
-    def _listed(self) -> Iterator[tuple[str, str]]:
-        for user in self._client.all(USERS):
-            yield "person", self._keys.person(user)
-        for group in self._client.all(GROUPS):
-            yield "team", self._keys.team(group)
+    def _listed(self, everyone: Everyone) -> Iterator[tuple[EntityRef, Payload]]:
+        for entity_type, key, payload in everyone:
+            try:
+                ref = EntityRef(entity_type, self.name, key)
+            except BadIri:
+                _log.warning("%s: %s %r is left out for its key", self.name, entity_type, key)
+            else:
+                yield ref, payload
 
     def _person(self, key: str) -> Payload | None:
         accounts = self._directory.people(key)

@@ -18,7 +18,7 @@ from kg.iris import EntityRef, Minter
 from kg.model import Snapshot
 from kg.normalise import Contexts, normalise
 from kg.resources import data_dir
-from kg.sources import Source
+from kg.sources import ListsWhole, Source
 from kg.terms import Statement, iri_of
 
 MINTER = Minter("http://kg.example")
@@ -94,10 +94,23 @@ def lists_what_it_fetches(case: Case) -> None:
     assert told == set(listed)
 
 
+def shows_in_lists_what_it_fetches(case: Case) -> None:
+    """A sweep takes the one for the other."""
+    if isinstance(case.source, ListsWhole):
+        whole = list(case.source.list_whole())
+        shown = [found for found in whole if isinstance(found, Snapshot)]
+        assert shown == [case.source.fetch(snapshot.ref) for snapshot in shown]
+        named = [found.ref if isinstance(found, Snapshot) else found for found in whole]
+        assert named == list(case.source.list())
+
+
 def never_lists_half(case: Case) -> None:
     case.cut_listing()
     with pytest.raises((SourceUnavailable, BadPayload)):
         list(case.source.list())
+    if isinstance(case.source, ListsWhole):
+        with pytest.raises((SourceUnavailable, BadPayload)):
+            list(case.source.list_whole())
 
 
 def tells_the_same_wherever_it_tells(case: Case) -> None:
@@ -133,6 +146,7 @@ CHECKS = (
     says_that_it_is_down,
     refuses_what_is_malformed,
     lists_what_it_fetches,
+    shows_in_lists_what_it_fetches,
     never_lists_half,
     tells_the_same_wherever_it_tells,
     can_be_mapped,

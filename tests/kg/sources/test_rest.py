@@ -21,7 +21,6 @@ from kg.model import Event, Snapshot
 from kg.service import Service
 from kg.sources import Source, connect
 from kg.sources.rest import RestSource
-from kg.sweep import sweep
 from kg.terms import text_of
 from kg.worker import Worker
 from tests.kg.graphs import BASE, MINTER
@@ -29,6 +28,7 @@ from tests.kg.sources.case_rest import rest
 from tests.kg.sources.entity_facts import facts
 from tests.kg.sources.rest_tool import CONTEXT, SERVICES, TOKEN, Desk
 from tests.kg.sources.source_contract import CHECKS, Case
+from tests.kg.sweeps import swept
 
 ENVIRON = {"DESK_TOKEN": TOKEN, "DESK_HOOK": "s3cret"}
 SLUGS = [record["slug"] for record in SERVICES]
@@ -90,14 +90,14 @@ def test_a_tool_joins_by_its_settings_alone(desk: Desk, settings: Settings) -> N
     about = dict[str, set[tuple[str, str]]]()
     source = connect(settings.sources["desk"])
     with Worker(settings, sources={"desk": source}) as worker:
-        listed = sweep(source, facts=worker.store, inbox=worker.inbox, minter=MINTER)
+        listed = swept(worker, source).listed
         counts = worker.drain()
         assert (listed, counts.hydrated, counts.dead, counts.waiting) == (6, 6, 0, 0)
         for key in ("service/desk/home-ranking", "deployment/desk/home-ranking/7"):
             stated = worker.store.about(f"{BASE}/id/{key}")
             about[key] = {(predicate, text_of(value)) for _, predicate, value in stated}
         del desk.deployments["home-ranking", 7]
-        sweep(source, facts=worker.store, inbox=worker.inbox, minter=MINTER)
+        swept(worker, source)
         assert worker.drain().gone == 1
         gone = worker.store.about(f"{BASE}/id/deployment/desk/home-ranking/7")
         assert iris.TOMBSTONE in {text_of(value) for _, _, value in gone}

@@ -170,6 +170,14 @@ class Selective(MemorySource):
         return iter([*super().list()][1:])
 
 
+class Sketchy(MemorySource):
+    """Shows less in its list than it has."""
+
+    def list_whole(self) -> Iterator[Snapshot]:
+        for ref in self.list():
+            yield Snapshot(ref=ref, documents=(Document(ref=ref, payload={}),))
+
+
 class Quiet(MemorySource):
     """Ends the listing where an error was."""
 
@@ -199,6 +207,7 @@ class Rambling(MemorySource):
         (Silent, "says_that_it_is_down"),
         (Careless, "refuses_what_is_malformed"),
         (Selective, "lists_what_it_fetches"),
+        (Sketchy, "shows_in_lists_what_it_fetches"),
         (Quiet, "never_lists_half"),
         (Rambling, "tells_the_same_wherever_it_tells"),
     ],

@@ -14,14 +14,14 @@ import pytest
 from kg import config, iris
 from kg.iris import EntityRef, term
 from kg.sources import KINDS, connect
-from kg.sweep import sweep
 from kg.terms import text_of
 from kg.worker import Worker
 from tests.docs.documents import ROOT, blocks, tables
-from tests.kg.graphs import BASE, MINTER
+from tests.kg.graphs import BASE
 from tests.kg.sources.entity_facts import facts
 from tests.kg.sources.rest_tool import SERVICES, TOKEN, Desk
 from tests.kg.sources.source_contract import CHECKS, Case
+from tests.kg.sweeps import swept
 
 ROW = re.compile(r"\[`(\w+)`\]\((\w+)/__init__\.py\)")
 TEXT = (ROOT / "kg" / "sources" / "README.md").read_text("utf-8")
@@ -54,7 +54,7 @@ def test_the_source_by_configuration(
     settings = config.load(environ=environ)
     with Worker(settings) as worker:
         source = connect(settings.sources["tracker"])
-        assert sweep(source, facts=worker.store, inbox=worker.inbox, minter=MINTER) == 6
+        assert swept(worker, source).listed == 6
         source.close()
         assert worker.drain().hydrated == 6
         found = {

@@ -1,0 +1,89 @@
+"""The statements of the inbox; `schema.sql` beside this has its tables."""
+
+TELL = """
+INSERT INTO work (source, type, key, event_type, event_id, received_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET told = told + 1, event_type = excluded.event_type,
+    event_id = excluded.event_id, state = 'pending', next_try = 0, attempts = 0, error = NULL
+"""
+HEARD = """
+INSERT INTO source (name, last_event) VALUES (?, ?)
+ON CONFLICT DO UPDATE SET last_event = excluded.last_event
+"""
+DUE = """
+SELECT source, type, key, event_id, told, attempts, received_at FROM work
+WHERE source = ? AND state = 'pending' AND next_try <= ? ORDER BY next_try, received_at LIMIT ?
+"""
+SOURCES = """
+WITH RECURSIVE told (source) AS (
+    SELECT min(source) FROM work
+    UNION ALL
+    SELECT (SELECT min(source) FROM work WHERE source > told.source) FROM told
+    WHERE told.source IS NOT NULL
+) SELECT source FROM told WHERE source IS NOT NULL
+"""
+DONE = "DELETE FROM work WHERE source = ? AND type = ? AND key = ? AND told = ?"
+SUCCEEDED = """
+INSERT INTO source (name, last_success) VALUES (?, ?)
+ON CONFLICT DO UPDATE SET last_success = excluded.last_success, failing = 0, last_error = NULL
+"""
+RETRY = """
+UPDATE work SET attempts = attempts + 1, next_try = ?, error = ?
+WHERE source = ? AND type = ? AND key = ?
+"""
+FAILED = """
+INSERT INTO source (name, last_error, failing) VALUES (?, ?, 1)
+ON CONFLICT DO UPDATE SET last_error = excluded.last_error, failing = 1
+"""
+BURY = """
+UPDATE work SET state = 'dead', attempts = attempts + 1, error = ?
+WHERE source = ? AND type = ? AND key = ?
+"""
+REVIVE = """
+UPDATE work SET state = 'pending', next_try = 0, attempts = 0
+WHERE source = ? AND (state = 'dead' OR next_try > 0)
+"""
+DEAD = "SELECT source, type, key, error FROM work WHERE state = 'dead' ORDER BY received_at"
+PENDING = """
+SELECT (SELECT count(*) FROM work WHERE state = 'pending')
+     + (SELECT count(*) FROM request WHERE state = 'pending')
+"""
+ASK = """
+INSERT INTO request (id, kind, body, format, sha256, sent_by, received_at)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+ASKED = """
+SELECT id, kind, body, format, sent_by, state, outcome FROM request
+WHERE state = 'pending' ORDER BY received_at LIMIT ?
+"""
+REQUEST = "SELECT id, kind, body, format, sent_by, state, outcome FROM request WHERE id = ?"
+DECIDE = "UPDATE request SET state = ?, outcome = ?, decided_at = ? WHERE id = ?"
+SWEPT = """
+INSERT INTO source (name, last_sweep) VALUES (?, ?)
+ON CONFLICT DO UPDATE SET last_sweep = excluded.last_sweep, failing = 0, last_error = NULL
+"""
+LAGS = "SELECT lags FROM trust WHERE name = ?"
+TRUST = """
+INSERT INTO trust (name, healed, lags) VALUES (?, ?, ?)
+ON CONFLICT DO UPDATE SET healed = healed + excluded.healed, lags = excluded.lags
+"""
+LISTED = """
+INSERT INTO trust (name, listed) VALUES (?, ?)
+ON CONFLICT DO UPDATE SET listed = excluded.listed
+"""
+TRUSTED = "SELECT listed, healed, lags FROM trust WHERE name = ?"
+COUNTS = """
+SELECT CASE WHEN state = 'dead' THEN 'dead' WHEN attempts > 0 THEN 'retrying' ELSE 'pending' END,
+       count(*) FROM work WHERE source = ? GROUP BY 1
+"""
+SOURCE = """
+SELECT last_event, last_success, last_sweep, last_error, failing FROM source WHERE name = ?
+"""
+HYDRATED = """
+INSERT INTO hydrated (source, type, key, at) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET at = excluded.at
+"""
+SINCE = "SELECT 1 FROM hydrated WHERE source = ? AND type = ? AND key = ? AND at > ?"
+SWEEP = "SELECT id, began FROM sweep WHERE source = ? AND reached > ?"
+SWEEP_BEGINS = "INSERT OR REPLACE INTO sweep (source, id, began, reached) VALUES (?, ?, ?, ?)"
+SWEEP_GOES_ON = "UPDATE sweep SET reached = ? WHERE source = ?"
+SWEEP_ENDS = "DELETE FROM sweep WHERE source = ?"
