@@ -1,9 +1,9 @@
 """Stage 2: asks the source that owns an entity for its complete current state.
 
 Only the source named in the entity's IRI is asked, at the address in its settings. Each source is
-asked in threads of its own, as many at a time as it likes, while the pipeline works on what came
-before; so one that is slow holds up no other. One that does not answer is left in peace for a
-while, twice as long each time; what it has not told of stays where it is, in the inbox.
+asked in threads of its own, as many at a time as it likes, without a pause while the pipeline works
+on what came before; so one that is slow holds up no other. One that does not answer is left in
+peace for a while, twice as long each time; what it has not told of stays where it is, in the inbox.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final, TypeVar
 
 from kg.errors import BadPayload, MlgError, NotFound, SourceUnavailable, UnknownSource
@@ -26,7 +28,7 @@ from kg.sources import Source, not_owned
 Told = TypeVar("Told")
 
 TOGETHER_SECONDS: Final = 2.0
-"""How long a source is asked before what it has told goes on its way; the rest is asked then."""
+"""How long what a source has told waits for more of it before it goes on its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,115 +90,141 @@ class Hydrator:
         self._retry = retry
         self._now = now
         self._seconds = together_seconds
-        self._round: dict[str, _Round] = {}
+        self._asked: dict[str, _Asked] = {}
         self._rest: dict[str, tuple[int, datetime]] = {}
-        self._ended = threading.Condition()
+        self._changed = threading.Condition()
 
     @property
     def busy(self) -> bool:
         """Whether something was asked for that was not taken yet."""
-        return bool(self._round)
+        return bool(self._asked)
+
+    def under_way(self, source: str) -> Collection[EntityRef]:
+        """What a source was asked for that was not taken yet."""
+        asked = self._asked.get(source)
+        return asked.under_way() if asked else ()
 
     def may_ask(self, source: str) -> bool:
-        """Whether a source has nothing to do, and is not left in peace because it was down."""
-        rest = self._rest.get(source)
-        return source not in self._round and (rest is None or rest[1] <= self._now())
+        """Whether a source is not left in peace because it was down."""
+        asked, rest = self._asked.get(source), self._rest.get(source)
+        return not (asked and asked.failed) and (rest is None or rest[1] <= self._now())
 
     def begin(self, source: str, works: Collection[Work]) -> None:
-        """Asks one source for entities, which are all its own."""
-        asked = self._round[source] = _Round(
-            self._sources.get(source), works, seconds=self._seconds, ended=self._ended
-        )
-        asked.begin(self._executor)
+        """Asks one source for entities, all its own, that it is not being asked for already."""
+        if source not in self._asked:
+            self._asked[source] = _Asked(self._sources.get(source), changed=self._changed)
+        self._asked[source].add(works, executor=self._executor)
 
-    def take(self, *, seconds: float) -> list[Hydrated]:
-        """What sources have told by now; waits up to ``seconds`` for the first to end its round."""
-        if not self._round:
+    def take(self, *, seconds: float, most: int) -> list[Hydrated]:
+        """What sources have told by now, of each ``most`` entities at most.
+
+        Waits up to ``seconds`` for the first that has told so many, or all it was asked for.
+        """
+        if not self._asked:
             return []
-        with self._ended:
-            self._ended.wait_for(lambda: any(r.ended for r in self._round.values()), seconds)
-            ended = [name for name, one in self._round.items() if one.ended]
-        found = []
-        for name in ended:
-            told = self._round.pop(name).told()
-            found.append(told)
+
+        def ready() -> list[str]:
+            asked = self._asked.items()
+            return [name for name, one in asked if one.is_ready(most, after=self._seconds)]
+
+        with self._changed:
+            self._changed.wait_for(ready, seconds)
+            found = {name: self._asked[name].take(most) for name in ready()}
+            self._asked = {name: one for name, one in self._asked.items() if one.under_way()}
+        for name, told in found.items():
             if told.unavailable:
                 failures, _ = self._rest.get(name, (0, None))
                 wait = timedelta(seconds=self._retry.after(failures))
                 self._rest[name] = failures + 1, self._now() + wait
             elif told.snapshots:
                 self._rest.pop(name, None)
-        return found
+        return list(found.values())
 
 
-class _Round:
-    """One source being asked for some entities, by several threads."""
+class _Asked:
+    """One source being asked by several threads, for as long as there is something to ask for.
 
-    def __init__(
-        self,
-        source: Source | None,
-        works: Collection[Work],
-        *,
-        seconds: float,
-        ended: threading.Condition,
-    ) -> None:
-        self.works = {work.ref: work for work in works}
-        self.ended = False
+    ``changed`` guards all of it, and is notified when there may be something to take.
+    """
+
+    def __init__(self, source: Source | None, *, changed: threading.Condition) -> None:
+        self.failed = False
         self._source = source
-        self._todo = iter(list(self.works))
-        self._until = time.monotonic() + seconds
+        self._changed = changed
+        self._works: dict[EntityRef, Work] = {}
+        self._todo: deque[EntityRef] = deque()
         self._threads = 0
-        self._ending = ended
-        self._lock = threading.Lock()
-        self._snapshots: dict[EntityRef, Snapshot] = {}
-        self._unavailable: dict[EntityRef, SourceUnavailable] = {}
-        self._unusable: dict[EntityRef, MlgError] = {}
+        self._told: dict[EntityRef, Snapshot | MlgError] = {}
+        self._first_told = 0.0
 
-    def begin(self, executor: Executor) -> None:
-        if self._source is None:
-            name = next(iter(self.works)).source
-            error = UnknownSource(f"No source {name!r} is configured; `mlg sources` lists them.")
-            self._unusable = dict.fromkeys(self.works, error)
-            self._end()
-            return
-        self._threads = min(self._source.in_flight, len(self.works))
-        for _ in range(self._threads):
+    def under_way(self) -> Collection[EntityRef]:
+        with self._changed:
+            return list(self._works)
+
+    def add(self, works: Collection[Work], *, executor: Executor) -> None:
+        with self._changed:
+            self._works |= {work.ref: work for work in works}
+            if self._source is None:
+                name = next(iter(self._works)).source
+                error = UnknownSource(
+                    f"No source {name!r} is configured; `mlg sources` lists them."
+                )
+                self._told = dict.fromkeys(self._works, error)
+                return
+            self._todo.extend(work.ref for work in works)
+            more = min(self._source.in_flight - self._threads, len(self._todo))
+            self._threads += more
+        for _ in range(more):
             executor.submit(self._ask, self._source)
 
-    def told(self) -> Hydrated:
-        reached = self._snapshots.keys() | self._unavailable.keys() | self._unusable.keys()
+    def is_ready(self, most: int, *, after: float) -> bool:
+        if not self._threads:
+            return bool(self._told)
+        if self.failed or not self._told:
+            return False
+        return len(self._told) >= most or time.monotonic() - self._first_told >= after
+
+    def take(self, most: int) -> Hydrated:
+        """All of it if the source failed, so that its failure is told of once."""
+        refs = list(self._told) if self.failed else list(islice(self._told, most))
+        told = {ref: self._told.pop(ref) for ref in refs}
+        self._first_told = time.monotonic()
         return Hydrated(
-            works={ref: work for ref, work in self.works.items() if ref in reached},
-            snapshots=self._snapshots,
-            unavailable=self._unavailable,
-            unusable=self._unusable,
+            works={ref: self._works.pop(ref) for ref in told},
+            snapshots={ref: s for ref, s in told.items() if isinstance(s, Snapshot)},
+            unavailable={ref: e for ref, e in told.items() if isinstance(e, SourceUnavailable)},
+            unusable={
+                ref: e for ref, e in told.items() if not isinstance(e, Snapshot | SourceUnavailable)
+            },
         )
 
     def _ask(self, source: Source) -> None:
         while (ref := self._next()) is not None:
             answer = _fetch(source, ref)
-            if isinstance(answer, Snapshot):
-                self._snapshots[ref] = answer
-            elif isinstance(answer, SourceUnavailable):
-                self._unavailable[ref] = answer
-            else:
-                self._unusable[ref] = answer
-        with self._lock:
-            self._threads -= 1
-            last = not self._threads
-        if last:
-            self._end()
+            with self._changed:
+                if not self._told:
+                    self._first_told = time.monotonic()
+                self._told[ref] = answer
+                if isinstance(answer, SourceUnavailable):
+                    self._give_up()
+                self._changed.notify()
 
     def _next(self) -> EntityRef | None:
-        with self._lock:
-            if self._unavailable or time.monotonic() > self._until:
-                return None
-            return next(self._todo, None)
+        """What to ask for next; None ends the thread."""
+        with self._changed:
+            if self._todo:
+                return self._todo.popleft()
+            self._threads -= 1
+            if not self._threads:
+                self._changed.notify()
+            return None
 
-    def _end(self) -> None:
-        with self._ending:
-            self.ended = True
-            self._ending.notify()
+    def _give_up(self) -> None:
+        """The rest stays in the inbox; what other threads are asking for now is still told."""
+        self.failed = True
+        for ref in self._todo:
+            del self._works[ref]
+        self._todo.clear()
 
 
 def _fetch(source: Source, ref: EntityRef) -> Snapshot | MlgError:

@@ -79,8 +79,9 @@ class Pipeline:
     def run_once(self, limit: int) -> Counts | None:
         """Decides the requests that wait, else sends on their way what the sources have told.
 
-        Each source is asked for up to ``limit`` entities at a time. Answers what has landed
-        meanwhile, which is the batch before; None when there is nothing to do or to wait for.
+        A batch is of up to ``limit`` entities of each source, which is asked for twice as many, so that
+        it has something to do while what it told is made ready. Answers what has landed meanwhile,
+        which is the batch before; None when there is nothing to do or to wait for.
         """
         if requests := self.inbox.requests(20):
             counts = self.land()
@@ -88,7 +89,7 @@ class Pipeline:
                 counts += self._decide(request)
             return counts
         self._ask(limit)
-        told = self.hydrator.take(seconds=0 if self._flight else _PATIENCE)
+        told = self.hydrator.take(seconds=0 if self._flight else _PATIENCE, most=limit)
         if told:
             hydrated = together(told)
             self._ask(limit, besides=hydrated.works)  # while this is made ready
@@ -96,12 +97,13 @@ class Pipeline:
         return self.land() if self._flight or self.hydrator.busy else None
 
     def _ask(self, limit: int, *, besides: Collection[EntityRef] = ()) -> None:
-        """Asks each source that has nothing to do for what is due, but for what is under way."""
+        """Asks each source that has little to do for what is due, but for what is under way."""
         flying = self._flight.batch.hydrated.works if self._flight else ()
         for name in self.inbox.sources_told_of():
-            if self.hydrator.may_ask(name):
-                under_way = [ref for ref in (*flying, *besides) if ref.source == name]
-                if works := self.inbox.take(limit, source=name, besides=under_way):
+            asked = self.hydrator.under_way(name)
+            if self.hydrator.may_ask(name) and len(asked) <= limit:
+                told = [ref for ref in (*flying, *besides) if ref.source == name]
+                if works := self.inbox.take(limit, source=name, besides=(*asked, *told)):
                     self.hydrator.begin(name, works)
 
     def land(self) -> Counts:

@@ -82,7 +82,7 @@ def hydrator(
 def everything(asking: Hydrator) -> list[Hydrated]:
     found = []
     while asking.busy:
-        found += asking.take(seconds=10)
+        found += asking.take(seconds=10, most=1000)
     return found
 
 
@@ -91,11 +91,11 @@ def test_a_slow_source_holds_up_no_other(executor: ThreadPoolExecutor, clock: Cl
     asking = hydrator(slow, quick, executor=executor, clock=clock)
     asking.begin("slow", works(slow, count=8))
     asking.begin("quick", works(quick, count=100))
-    (told,) = asking.take(seconds=10)
+    (told,) = asking.take(seconds=10, most=1000)
     assert len(told.snapshots) == 100
-    assert asking.busy and not asking.may_ask("slow") and asking.may_ask("quick")
+    assert len(asking.under_way("slow")) == 8 and not asking.under_way("quick")
     slow.gate.set()
-    (told,) = asking.take(seconds=10)
+    (told,) = asking.take(seconds=10, most=1000)
     assert len(told.snapshots) == 8
     assert slow.most == Paced.in_flight
 
@@ -105,11 +105,27 @@ def test_what_takes_long_comes_in_parts(executor: ThreadPoolExecutor, clock: Clo
     slow.gate.set()
     slow.seconds = 0.05
     asking = hydrator(slow, executor=executor, clock=clock, seconds=0.1)
-    asked = works(slow, count=40)
-    asking.begin("slow", asked)
-    (told,) = everything(asking)
-    assert 4 <= len(told.snapshots) < 40, "the rest stays in the inbox"
-    assert told.works.keys() == told.snapshots.keys()
+    asking.begin("slow", works(slow, count=40))
+    parts = everything(asking)
+    assert len(parts) > 1 and len(parts[0].snapshots) < 40
+    assert sum(len(told.snapshots) for told in parts) == 40
+    assert all(told.works.keys() == told.snapshots.keys() for told in parts)
+
+
+def test_a_source_is_asked_without_a_pause(executor: ThreadPoolExecutor, clock: Clock) -> None:
+    source = Paced("busy")
+    asking = hydrator(source, executor=executor, clock=clock)
+    first, *more = (works(source, count=n)[-10:] for n in (10, 20, 30))
+    asking.begin("busy", first)
+    for following in more:
+        asking.begin("busy", following)
+    source.gate.set()
+    (told,) = asking.take(seconds=10, most=10)
+    assert len(told.snapshots) == 10 and asking.under_way("busy")
+    rest = everything(asking)
+    assert sum(len(told.snapshots) for told in rest) == 20
+    assert source.most == Paced.in_flight
+    assert not asking.busy
 
 
 def test_who_does_not_answer_is_left_in_peace(executor: ThreadPoolExecutor, clock: Clock) -> None:
