@@ -33,11 +33,16 @@ class AirflowServer:
     url: str
     dags: Path
 
+    def token(self) -> str:
+        """A new one, which expires after 15 seconds: five, and ten of grace."""
+        answer = _ask(self.url, "POST", "/auth/token", {"username": USER, "password": PASSWORD})
+        token: str = answer["access_token"]
+        return token
+
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """One call of the REST API; None if there is no such thing."""
-        token = _ask(self.url, "POST", "/auth/token", {"username": USER, "password": PASSWORD})
         try:
-            return _ask(self.url, method, f"/api/v2/{path}", body, token=token["access_token"])
+            return _ask(self.url, method, f"/api/v2/{path}", body, token=self.token())
         except urllib.error.HTTPError as error:
             if error.code != 404:
                 raise AssertionError(f"{path}: {error.code} {error.read()!r}") from error
@@ -142,6 +147,7 @@ def _environment(python: Path, folder: Path, url: str) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "2",
         "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-for-the-tests-that-is-long-enough-for-sha512-"
         * 2,
+        "AIRFLOW__API_AUTH__JWT_EXPIRATION_TIME": "5",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
         "DO_NOT_TRACK": "true",
     }
