@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 MLFLOW := .venv-mlflow
 FEAST := .venv-feast
 DBT := .venv-dbt
+AIRFLOW := .venv-airflow
 UNLEASH := .venv-unleash
 PEERS := .venv-peers
 
@@ -18,12 +19,14 @@ demo: $(VENV)/.ready
 test: check
 	$(BIN)/pytest -m "not sources"
 
-# With real source systems, which are large to install (MLflow 850, Feast 600, dbt 230,
+# With real source systems, which are large to install (MLflow 850, Feast 600, Airflow 300, dbt 230,
 # Unleash 200 MB, which needs Node and PostgreSQL too).
-test-sources: $(VENV)/.ready $(MLFLOW)/.ready $(FEAST)/.ready $(DBT)/.ready $(UNLEASH)/.ready
+test-sources: $(VENV)/.ready $(MLFLOW)/.ready $(FEAST)/.ready $(DBT)/.ready $(AIRFLOW)/.ready \
+		$(UNLEASH)/.ready
 	MLG_TEST_MLFLOW_PYTHON=$(CURDIR)/$(MLFLOW)/bin/python \
 	MLG_TEST_FEAST_PYTHON=$(CURDIR)/$(FEAST)/bin/python \
 	MLG_TEST_DBT_PYTHON=$(CURDIR)/$(DBT)/bin/python \
+	MLG_TEST_AIRFLOW_PYTHON=$(CURDIR)/$(AIRFLOW)/bin/python \
 	MLG_TEST_UNLEASH=$(CURDIR)/$(UNLEASH) \
 		$(BIN)/pytest -m sources
 
@@ -62,6 +65,11 @@ $(DBT)/.ready:
 	$(DBT)/bin/python -m pip install --quiet "dbt-core>=1.10,<1.11" "dbt-duckdb<1.10"
 	touch $@
 
+$(AIRFLOW)/.ready:
+	$(PYTHON) -m venv $(AIRFLOW)
+	$(AIRFLOW)/bin/python -m pip install --quiet "apache-airflow==3.3.2"
+	touch $@
+
 # Unleash is AGPL: it runs as a process of its own, for the tests, and none of it is shipped.
 $(UNLEASH)/.ready:
 	mkdir -p $(UNLEASH)
@@ -82,4 +90,4 @@ constraints: $(VENV)/.ready
 		--output-file constraints.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) $(MLFLOW) $(FEAST) $(DBT) $(UNLEASH) $(PEERS) build dist
+	rm -rf $(VENV) $(MLFLOW) $(FEAST) $(DBT) $(AIRFLOW) $(UNLEASH) $(PEERS) build dist

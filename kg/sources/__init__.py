@@ -89,6 +89,7 @@ class Notifies(Protocol):
 
 
 KINDS: Final[dict[str, str]] = {
+    "airflow": "kg.sources.airflow:AirflowSource",
     "dbt": "kg.sources.dbt:DbtSource",
     "feast": "kg.sources.feast:FeastSource",
     "iceberg": "kg.sources.iceberg:IcebergSource",

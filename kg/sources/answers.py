@@ -86,9 +86,18 @@ def moment(record: Payload, name: str) -> str | None:
         time = _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError as error:
         raise _wrong(record, name, "a moment in milliseconds") from error
-    whole, _, fraction = time.strftime("%Y-%m-%dT%H:%M:%S.%f").partition(".")
-    fraction = fraction.rstrip("0")
-    return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
+    return _written(time)
+
+
+def instant(record: Payload, name: str) -> str | None:
+    """A moment in ISO 8601 as the one way to write it in ``xsd:dateTime``."""
+    told = text(record, name)
+    if not told:
+        return None
+    try:
+        return _written(datetime.fromisoformat(told).astimezone(UTC))
+    except (ValueError, OverflowError) as error:
+        raise _wrong(record, name, "a moment") from error
 
 
 def double(value: float) -> str:
@@ -105,6 +114,12 @@ def inner(record: Payload, name: str) -> Payload:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _written(time: datetime) -> str:
+    whole, _, fraction = time.strftime("%Y-%m-%dT%H:%M:%S.%f").partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
 
 
 def _wrong(record: Payload, name: str, wanted: str) -> BadPayload:

@@ -60,7 +60,9 @@ class HttpClient:
     ``is_absent`` tells a 404 (or 410) that means "gone" from one that means "wrong address".
     ``timeout_seconds`` holds for connecting and for each wait for data. At most ``connections``
     requests run at a time; further ones wait. ``per_second`` limits how many begin in a second, for
-    systems that mind; 0 is no limit. Safe to use from several threads.
+    systems that mind; 0 is no limit. ``sign_in`` fetches the headers of credentials that expire: it
+    is called before the first request, and again when one is refused with 401, which is then made
+    once more. Safe to use from several threads.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class HttpClient:
         max_answer_bytes: int = 64 * 1024 * 1024,
         connections: int = 4,
         per_second: float = 0.0,
+        sign_in: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         self._source = source
         self._system = system
@@ -85,6 +88,7 @@ class HttpClient:
         self._is_absent = is_absent
         self._max_bytes = max_answer_bytes
         self._pace = _Pace(per_second)
+        self._session = _Session(sign_in)
         self._known: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         self._lock = threading.Lock()
         self._pool = urllib3.connection_from_url(
@@ -120,6 +124,33 @@ class HttpClient:
         if known is not None:
             headers["If-None-Match"] = known[0]
         data = None if body is None else json.dumps(body).encode()
+        session = self._session.headers()
+        status, told, answer = self._send(method, path, target, headers | session, data)
+        if status == 401 and session:
+            session = self._session.headers(instead_of=session)
+            status, told, answer = self._send(method, path, target, headers | session, data)
+        if status == 304 and known is not None:
+            return _json(path, known[1])
+        if 200 <= status < 300:
+            if method == "GET" and (tag := told.get("ETag")):
+                self._remember(target, tag, answer)
+            return _json(path, answer)
+        self._refuse(path, Refusal(status=status, body=answer), told.get("Location", ""))
+        return None
+
+    def down(self, what: str) -> SourceUnavailable:
+        """The error that says that the system cannot serve us now."""
+        return SourceUnavailable(
+            f"Source {self._source!r}: {self._system} at {self._url} {what}.", source=self._source
+        )
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def _send(
+        self, method: str, path: str, target: str, headers: Mapping[str, str], data: bytes | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """One request, and its answer's status, headers and body."""
         self._pace.wait()
         try:
             with closing(
@@ -133,28 +164,9 @@ class HttpClient:
                     decode_content=False,  # nothing compressed was asked for: no bombs
                 )
             ) as response:
-                answer = self._all_of(path, response)
-                status, moved = response.status, response.headers.get("Location", "")
-                tag = response.headers.get("ETag")
+                return response.status, response.headers, self._all_of(path, response)
         except urllib3.exceptions.HTTPError as error:
             raise self.down(f"does not answer: {error}") from error
-        if status == 304 and known is not None:
-            return _json(path, known[1])
-        if 200 <= status < 300:
-            if method == "GET" and tag:
-                self._remember(target, tag, answer)
-            return _json(path, answer)
-        self._refuse(path, Refusal(status=status, body=answer), moved)
-        return None
-
-    def down(self, what: str) -> SourceUnavailable:
-        """The error that says that the system cannot serve us now."""
-        return SourceUnavailable(
-            f"Source {self._source!r}: {self._system} at {self._url} {what}.", source=self._source
-        )
-
-    def close(self) -> None:
-        self._pool.close()
 
     def _all_of(self, path: str, response: urllib3.BaseHTTPResponse) -> bytes:
         """The whole body: reading to its end is what notices that a part is missing."""
@@ -191,6 +203,24 @@ class HttpClient:
             self._known[target] = tag, answer
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
+
+
+class _Session:
+    """The headers of credentials that expire; many threads that find them expired renew them once."""
+
+    def __init__(self, sign_in: Callable[[], Mapping[str, str]] | None) -> None:
+        self._sign_in = sign_in
+        self._headers: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def headers(self, *, instead_of: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Those in use; new ones if there are none yet, or none but those that were refused."""
+        if self._sign_in is None:
+            return {}
+        with self._lock:
+            if not self._headers or self._headers == instead_of:
+                self._headers = dict(self._sign_in())
+            return self._headers
 
 
 class _Pace:

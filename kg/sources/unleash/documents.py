@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from urllib.parse import quote
@@ -14,7 +13,7 @@ from urllib.parse import quote
 from kg.errors import BadPayload
 from kg.iris import EntityRef
 from kg.model import Document, Payload
-from kg.sources.answers import inner, integer, part, records, required, text
+from kg.sources.answers import inner, instant, integer, part, records, required, text
 
 _INSTANCE: Final = re.compile(r"models:/(m-[0-9A-Za-z_-]+)")
 _VERSION: Final = re.compile(r"models:/([^/]+/[0-9]+)")
@@ -48,7 +47,7 @@ class Documents:
             name=name,
             description=text(flag, "description"),
             status=_status(flag),
-            created=_moment(flag, "createdAt"),
+            created=instant(flag, "createdAt"),
             owners=[owner] if owner else [],
             tags=sorted(_keyword(tag) for tag in tags),
             page=f"{self.pages}/projects/{quote(project, safe='')}/features/{quote(name, safe='')}",
@@ -172,16 +171,3 @@ def _environment(environment: Payload) -> str:
 def _keyword(tag: Payload) -> str:
     kind, value = required(tag, "type"), required(tag, "value")
     return value if kind == "simple" else f"{kind}::{value}"
-
-
-def _moment(flag: Payload, name: str) -> str | None:
-    told = text(flag, name)
-    if not told:
-        return None
-    try:
-        time = datetime.fromisoformat(told).astimezone(UTC)
-    except ValueError as error:
-        raise BadPayload(f"{name} is no moment: {told!r}.") from error
-    whole, _, fraction = time.strftime("%Y-%m-%dT%H:%M:%S.%f").partition(".")
-    fraction = fraction.rstrip("0")
-    return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"

@@ -16,6 +16,7 @@ from kg.model import Document, Snapshot
 from kg.sources import KINDS
 from kg.sources.memory import MemorySource
 from kg.sources.mlflow import MlflowSource
+from tests.kg.sources.case_airflow import airflow
 from tests.kg.sources.case_dbt import dbt
 from tests.kg.sources.case_feast import feast
 from tests.kg.sources.case_iceberg import iceberg
@@ -103,6 +104,7 @@ def mlflow(stack: ExitStack, folder: Path) -> Case:
 
 
 SOURCES: dict[str, Callable[[ExitStack, Path], Case]] = {
+    "airflow": airflow,
     "dbt": dbt,
     "feast": feast,
     "iceberg": iceberg,
