@@ -10,7 +10,8 @@ Point an OpenLineage client at the server (``OPENLINEAGE_URL=http://localhost:80
 
 What an event tells of a namespace that belongs to another source is not kept: it becomes thin
 events, and that source is asked, since it is the truth. A dataset there is a ``dataset`` with its
-name as key, a job a ``pipeline``, a run a ``pipeline-run`` with its id. All else is kept in the
+name as key, a job a ``pipeline``, a run a ``pipeline-run`` with its id; of ``dbt-ol``'s events, the
+pipeline is the project and the run the invocation, as the kind ``dbt`` names them. All else is kept in the
 data folder, in ``openlineage.sqlite``, which is the system's own record and part of its backup.
 
 =================== ================== ==========================================================
@@ -39,6 +40,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -134,14 +136,12 @@ class OpenLineageSource:
             return (None if elsewhere else told), elsewhere
         owner = self._owner(told.job.name.namespace)
         if owner != self.name:
-            elsewhere.append(owned_elsewhere("pipeline", owner, told.job.name))
-            if told.run is not None:
-                elsewhere.append(EntityRef("pipeline-run", owner, told.run.id))
+            elsewhere += _named_elsewhere(told, told.job.name, owner)
             aside = tuple(d for d in told.datasets if self._owns(d.name))
             return (Told(time=told.time, aside=aside) if aside else None), elsewhere
         run = told.run
         if run is not None and run.parent_job is not None and not self._owns(run.parent_job):
-            run = type(run)(id=run.id, type=run.type, facets=run.facets)
+            run = replace(run, parent=None, parent_job=None)
         kept = Told(time=told.time, job=told.job, run=run, inputs=told.inputs, outputs=told.outputs)
         return kept, elsewhere
 
@@ -153,3 +153,15 @@ class OpenLineageSource:
 
     def _documents(self, reading: Reading) -> Documents:
         return Documents(source=self.name, owner=self._owner, reading=reading)
+
+
+def _named_elsewhere(told: Told, job: Name, owner: str) -> Iterator[EntityRef]:
+    """A job and its run as another source names them."""
+    if told.run is not None and told.run.by_dbt is not None:
+        project, invocation = told.run.by_dbt
+        yield EntityRef("pipeline", owner, project)
+        yield EntityRef("pipeline-run", owner, invocation)
+        return
+    yield owned_elsewhere("pipeline", owner, job)
+    if told.run is not None:
+        yield EntityRef("pipeline-run", owner, told.run.id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -61,6 +61,8 @@ class Run:
     facets: dict[str, str]
     parent: str | None = None
     parent_job: Name | None = None
+    by_dbt: tuple[str, str] | None = None
+    """The project and the invocation, as dbt itself names them, of which the run is a part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,8 @@ def _run(data: Payload, job: Name) -> Run:
         raise Malformed("/eventType", f"is none of {', '.join(_TYPES)}")
     told = facets.part(run, "facets", "run")
     id, at = _run_id(run, "run"), ("run", "facets", "parent")
-    found = Run(id=id, type=kind, facets=_facets("run", told, "run", "facets"))
+    kept = _facets("run", told, "run", "facets")
+    found = Run(id=id, type=kind, facets=kept, by_dbt=_by_dbt(told.get("dbt_run")))
     parent = facets.part(told, "parent", "run", "facets")
     if not parent or parent.get("_deleted") is True:
         return found
@@ -121,7 +124,20 @@ def _run(data: Payload, job: Name) -> Run:
     named = _name("job", facets.record(parent, "job", *at), *at, "job")
     if above == id:
         return found
-    return Run(id=id, type=kind, facets=found.facets, parent=above, parent_job=named)
+    return replace(found, parent=above, parent_job=named)
+
+
+def _by_dbt(facet: Any) -> tuple[str, str] | None:
+    """What ``dbt-ol`` adds; only another source is told of it, so an odd one is passed over."""
+    if not isinstance(facet, dict):
+        return None
+    project, invocation = facet.get("project_name"), facet.get("invocation_id")
+    try:
+        pipeline = EntityRef("pipeline", "dbt", project or "")
+        run = EntityRef("pipeline-run", "dbt", invocation or "")
+    except (BadIri, AttributeError, TypeError):
+        return None
+    return pipeline.key, run.key
 
 
 def _run_id(run: Payload, *at: str | int) -> str:

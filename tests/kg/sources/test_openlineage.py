@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from kg.errors import BadEvent
 from kg.iris import EntityRef
 from kg.model import Payload
+from kg.sources.dbt import DbtSource
 from kg.sources.openlineage import OpenLineageSource
 from kg.sources.openlineage.parsing import Name
 from tests.kg.sources.case_openlineage import BAD, GOOD, recorded
+from tests.kg.sources.dbt_project import RECORDED as DBT
 
 Graph = dict[EntityRef, Payload]
 PLAYS = "id/dataset/lineage/s3:%2F%2Fplays%2Fraw%2Fplays"
@@ -99,12 +101,33 @@ def test_what_belongs_to_another_source_is_not_kept(tmp_path: Path) -> None:
     owners = {"aurora": "dbt", "s3://plays": "lake"}
     source = OpenLineageSource("lineage", data_dir=tmp_path, namespaces=owners)
     told = source.keep(recorded("dbt.jsonl"))
-    assert EntityRef("pipeline", "dbt", "dbt-run-aurora") in told
+    assert {ref for ref in told if ref.source == "dbt"} == {
+        EntityRef("pipeline", "dbt", "aurora"),
+        EntityRef("pipeline-run", "dbt", "ee896173-d385-4d62-9164-568a5599c1ee"),
+    }
     assert {ref.type for ref in source.list()} == {"dataset"}
     told = source.keep(recorded("client.jsonl"))
     assert EntityRef("dataset", "lake", "ranked/titles") in told
     assert payload(source, "pipeline-run", GOOD)["used"] == ["id/dataset/lake/raw/plays"]
     assert not [ref for ref in source.list() if "plays" in ref.key and "s3" in ref.key]
+
+
+def test_dbt_is_told_of_by_the_names_that_it_has_itself(tmp_path: Path) -> None:
+    owners = {"aurora": "dbt", "duckdb://warehouse.duckdb": "dbt"}
+    source = OpenLineageSource("lineage", data_dir=tmp_path, namespaces=owners)
+    told = source.keep(recorded("dbt.jsonl"))
+    assert list(source.list()) == []
+    dbt = DbtSource("dbt", path=str(DBT))
+    known = {ref for ref in told if not dbt.fetch(ref).gone}
+    assert EntityRef("pipeline", "dbt", "aurora") in known
+    assert EntityRef("dataset", "dbt", "warehouse.media.play_counts") in known
+
+
+@pytest.mark.parametrize("odd", [7, {}, {"project_name": 7, "invocation_id": "x"}])
+def test_an_odd_facet_of_dbt_is_passed_over(tmp_path: Path, odd: Any) -> None:
+    source = OpenLineageSource("lineage", data_dir=tmp_path, namespaces={"n": "dbt"})
+    told = source.keep([WHOLE | {"run": RUN | {"facets": {"dbt_run": odd}}}])
+    assert told == [EntityRef("pipeline", "dbt", "j"), EntityRef("pipeline-run", "dbt", GOOD)]
 
 
 # --- the law: neither order nor repetition makes a difference -------------------------------------
