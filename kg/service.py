@@ -139,6 +139,8 @@ class Service:
             raise BadSetting(f"Two sources of kind {_LINEAGE!r}, {', '.join(names)}; keep one.")
         source = self.source(names[0])
         assert isinstance(source, KeepsLineage)
+        for owner in self.settings.sources[names[0]].options.get("namespaces", {}).values():
+            self.source(owner)  # before anything is kept that it would have to be told of
         return source
 
     def submit(self, data: bytes, form: Format, *, by: str = "anonymous") -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -80,6 +81,27 @@ def test_it_is_guarded_as_the_other_routes_that_write(lineage: FlaskClient) -> N
     typed = lineage.post(LINEAGE, data=b"{}", content_type="text/plain")
     elsewhere = lineage.post(LINEAGE, json=[], headers={"Origin": "https://evil.example"})
     assert [a.status_code for a in (large, typed, elsewhere)] == [413, 415, 403]
+
+
+@pytest.mark.parametrize(
+    ("tables", "code"),
+    [
+        ('[sources.a]\nkind = "openlineage"\n[sources.b]\nkind = "openlineage"', "bad-setting"),
+        ('[sources.a]\nkind = "openlineage"\nnamespaces = "x"', "bad-setting"),
+        ('[sources.a]\nkind = "openlineage"\nnamespaces = { s = "nobody" }', "unknown-source"),
+    ],
+)
+def test_nothing_is_kept_under_settings_that_cannot_be(
+    tmp_path: Path, tables: str, code: str
+) -> None:
+    config = tmp_path / "mlg.toml"
+    config.write_text(f'data_dir = "{tmp_path / "data"}"\n{tables}\n', "utf-8")
+    with Service(load(config, environ={})) as service:
+        answer = create_app(service).test_client().post(LINEAGE, json=recorded("client.jsonl"))
+        assert answer.json is not None
+        assert answer.json["code"] == code
+        if code == "unknown-source":
+            assert list(service.source("a").list()) == []
 
 
 def test_without_a_record_the_next_step_is_named(client: FlaskClient) -> None:
