@@ -74,6 +74,8 @@ class SourceSettings:
     """Which source owns the entities of a type that this one refers to: ``person = "ldap"``."""
     sweep_minutes: float = 0.0
     """How often the worker sweeps it; 0 is never."""
+    data_dir: Path = Path("mlg-data")
+    """The installation's, for a source that is a record of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,9 @@ def load(file: Path | None = None, *, environ: Mapping[str, str], **given: Any) 
         Minter(str(complete["base"]))
     except BadIri as error:
         raise BadSetting(str(error)) from error
-    return Settings(values=complete, sources=_sources(tables.get(_SOURCES, {}), environ))
+    data_dir = Path(str(complete["data_dir"]))
+    sources = _sources(tables.get(_SOURCES, {}), environ, data_dir=data_dir)
+    return Settings(values=complete, sources=sources)
 
 
 def _default_file(environ: Mapping[str, str]) -> Path | None:
@@ -185,7 +189,9 @@ def _typed(setting: Setting, value: Any) -> str | int | float:
 _WORDS: Final[dict[type, str]] = {str: "text", int: "a whole number", float: "a number"}
 
 
-def _sources(tables: Any, environ: Mapping[str, str]) -> dict[str, SourceSettings]:
+def _sources(
+    tables: Any, environ: Mapping[str, str], *, data_dir: Path
+) -> dict[str, SourceSettings]:
     if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
         raise BadSetting("Sources are tables: [sources.NAME] with at least kind = …")
     found = {}
@@ -203,7 +209,12 @@ def _sources(tables: Any, environ: Mapping[str, str]) -> dict[str, SourceSetting
         if variable in environ:
             options["url"] = environ[variable]
         found[name] = SourceSettings(
-            name=name, kind=kind, options=options, links=links, sweep_minutes=float(minutes)
+            name=name,
+            kind=kind,
+            options=options,
+            links=links,
+            sweep_minutes=float(minutes),
+            data_dir=data_dir,
         )
     return found
 

@@ -19,6 +19,8 @@ from kg.iris import EntityRef
 from kg.model import Event
 
 MAX_DEPTH = 20
+MAX_LINEAGE_DEPTH = 100
+"""OpenLineage's facets are trees: schemas, and plans of queries."""
 _EVENT_TYPE = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)")
 _EXAMPLE = '{"event_type": "model_version.created", "source": "mlflow", "id": "ranker/3"}'
 
@@ -49,10 +51,10 @@ def ingest_json(text: bytes) -> list[Event]:
     return found
 
 
-def parse_json(text: bytes) -> Any:
+def parse_json(text: bytes, *, deepest: int = MAX_DEPTH) -> Any:
     """JSON as strict as the standard: no NaN, no name twice, no deep nesting. Raises `BadEvent`."""
-    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        raise BadEvent(f"The JSON nests deeper than {MAX_DEPTH}; an event is flat.")
+    if text.count(b"[") + text.count(b"{") > deepest and _depth(text) > deepest:
+        raise BadEvent(f"The JSON nests deeper than {deepest}.")
     try:
         return _STRICT.decode(text.decode("utf-8"))
     except json.JSONDecodeError as error:

@@ -20,14 +20,15 @@ from kg import iris
 from kg.answer import Answerer
 from kg.config import Settings
 from kg.entity import Portrayer
-from kg.errors import Gone, MlgError, NotFound, StoreUnavailable, UnknownSource
+from kg.errors import BadSetting, Gone, MlgError, NotFound, StoreUnavailable, UnknownSource
 from kg.events import Inbox, Letters, SourceRow
 from kg.facts import described
 from kg.formats import Format, serialise
+from kg.ingest import MAX_LINEAGE_DEPTH, parse_json
 from kg.iris import EntityRef, Minter
 from kg.model import Event, Finding, Report
 from kg.search.searcher import Searcher
-from kg.sources import Notifies, Source, connect
+from kg.sources import KeepsLineage, Notifies, Source, connect
 from kg.store import Checkpoint, newest, open_checkpoint, writer_is_running
 from kg.terms import node, triple
 from kg.validate import engine as shacl_engine
@@ -45,6 +46,7 @@ from kg.views import (
 from kg.vocabulary import ExampleQuery, Vocabulary
 
 WAIT_STEP = 0.01
+_LINEAGE = "openlineage"
 
 
 class Service:
@@ -110,6 +112,36 @@ class Service:
         if not isinstance(connected, Notifies):
             raise NotFound(f"Source {source!r} sends no notices; send events to /events.")
         return self.inbox.publish(connected.notices(headers, body))
+
+    def lineage(self, data: bytes) -> int:
+        """Takes OpenLineage events, one or a list; they are on disk when this returns.
+
+        Raises `UnknownSource` if no source keeps them, `BadEvent`. Answers how many.
+        """
+        told = parse_json(data, deepest=MAX_LINEAGE_DEPTH)
+        events = told if isinstance(told, list) else [told]
+        refs = self._lineage_source().keep(events)
+        cause = f"openlineage:{uuid4()}"
+        self.publish(
+            Event(ref=ref, event_type=ref.type.replace("-", "_") + ".told", event_id=cause)
+            for ref in refs
+            if not (types := self.source(ref.source).types) or ref.type in types
+        )
+        return len(events)
+
+    def _lineage_source(self) -> KeepsLineage:
+        names = [name for name, table in self.settings.sources.items() if table.kind == _LINEAGE]
+        if not names:
+            raise UnknownSource(
+                'No source keeps OpenLineage events; add [sources.lineage] kind = "openlineage".'
+            )
+        if len(names) > 1:
+            raise BadSetting(f"Two sources of kind {_LINEAGE!r}, {', '.join(names)}; keep one.")
+        source = self.source(names[0])
+        assert isinstance(source, KeepsLineage)
+        for owner in self.settings.sources[names[0]].options.get("namespaces", {}).values():
+            self.source(owner)  # before anything is kept that it would have to be told of
+        return source
 
     def submit(self, data: bytes, form: Format, *, by: str = "anonymous") -> Outcome:
         """Submits metadata; waits for its outcome up to ``server.wait_seconds``.

@@ -45,7 +45,7 @@ class Kind:
 KINDS: Final[dict[type[errors.MlgError], Kind]] = {
     errors.BadInput: Kind(400, "Unusable input", "a parameter or body cannot be used"),
     errors.BadIri: Kind(400, "Not an entity IRI", "an IRI is malformed or outside the base"),
-    errors.BadEvent: Kind(400, "Not a thin event", "an event or its JSON is malformed"),
+    errors.BadEvent: Kind(400, "Malformed event", "an event or its JSON is malformed"),
     errors.BadRdf: Kind(400, "Unreadable RDF", "RDF does not parse, or is dangerous to parse"),
     errors.BadQuery: Kind(400, "Unreadable query", "the SPARQL, or its request, is malformed"),
     errors.QueryRefused: Kind(400, "Query refused", "legal SPARQL that is not run here"),

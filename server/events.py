@@ -1,4 +1,4 @@
-"""Thin events in: from anyone who knows that something changed, and from sources' own webhooks."""
+"""Events in: thin ones from anyone who knows of a change, sources' own webhooks, OpenLineage's."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ def publish() -> Response:
         raise UnsupportedFormat(f"Events are sent as application/json, not {kind or 'untyped'!r}.")
     accepted = service().publish(ingest_json(read_body()))
     return answer_json({"accepted": accepted}, status=202)
+
+
+@blueprint.post("/api/v1/lineage")
+def lineage() -> Response:
+    """OpenLineage events, one or a list; 201 once all of them are on disk, else none of them is."""
+    kind = body.media_type(request.content_type)
+    if kind != "application/json":
+        raise UnsupportedFormat(f"Events are sent as application/json, not {kind or 'untyped'!r}.")
+    return answer_json({"accepted": service().lineage(read_body())}, status=201)
 
 
 @blueprint.post("/webhooks/<source>")

@@ -21,7 +21,8 @@ with: nothing in an event can make it call elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import builtins
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -88,6 +89,18 @@ class Notifies(Protocol):
         ...
 
 
+@runtime_checkable
+class KeepsLineage(Protocol):
+    """A source that is this installation's own record of what OpenLineage events tell."""
+
+    def keep(self, events: Sequence[Any]) -> builtins.list[EntityRef]:
+        """Keeps events, synced; answers the entities, its own and others', that they tell of.
+
+        Raises `BadEvent`, and then nothing is kept.
+        """
+        ...
+
+
 KINDS: Final[dict[str, str]] = {
     "airflow": "kg.sources.airflow:AirflowSource",
     "dbt": "kg.sources.dbt:DbtSource",
@@ -97,6 +110,7 @@ KINDS: Final[dict[str, str]] = {
     "memory": "kg.sources.memory:MemorySource",
     "metaflow": "kg.sources.metaflow:MetaflowSource",
     "mlflow": "kg.sources.mlflow:MlflowSource",
+    "openlineage": "kg.sources.openlineage:OpenLineageSource",
     "rest": "kg.sources.rest:RestSource",
     "scim": "kg.sources.scim:ScimSource",
     "unleash": "kg.sources.unleash:UnleashSource",
@@ -137,7 +151,10 @@ def connect(settings: SourceSettings) -> Source:
             f"'model-lifecycle-graph[{settings.kind}]'."
         ) from error
     try:
-        source: Source = build(settings.name, **settings.options)
+        options = dict(settings.options)
+        if getattr(build, "keeps_in_data_dir", False):
+            options["data_dir"] = settings.data_dir
+        source: Source = build(settings.name, **options)
     except TypeError as error:
         raise BadSetting(f"[sources.{settings.name}]: {error}.") from error
     return source

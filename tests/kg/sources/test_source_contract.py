@@ -22,6 +22,7 @@ from tests.kg.sources.case_feast import feast
 from tests.kg.sources.case_iceberg import iceberg
 from tests.kg.sources.case_ldap import ldap
 from tests.kg.sources.case_metaflow import metaflow
+from tests.kg.sources.case_openlineage import openlineage
 from tests.kg.sources.case_rest import rest
 from tests.kg.sources.case_scim import scim
 from tests.kg.sources.case_unleash import unleash
@@ -112,6 +113,7 @@ SOURCES: dict[str, Callable[[ExitStack, Path], Case]] = {
     "memory": memory,
     "metaflow": metaflow,
     "mlflow": mlflow,
+    "openlineage": openlineage,
     "rest": rest,
     "scim": scim,
     "unleash": unleash,

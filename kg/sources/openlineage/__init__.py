@@ -1,0 +1,167 @@
+"""OpenLineage: what tools tell at ``/api/v1/lineage`` and no other source knows.
+
+Point an OpenLineage client at the server (``OPENLINEAGE_URL=http://localhost:8080``). Settings::
+
+    [sources.lineage]
+    kind = "openlineage"
+
+    [sources.lineage.namespaces]
+    "duckdb://warehouse" = "dbt"          # things of this namespace belong to another source
+
+What an event tells of a namespace that belongs to another source is not kept: it becomes thin
+events, and that source is asked, since it is the truth. A dataset there is a ``dataset`` with its
+name as key, a job a ``pipeline``, a run a ``pipeline-run`` with its id; of ``dbt-ol``'s events, the
+pipeline is the project and the run the invocation, as the kind ``dbt`` names them. All else is kept in the
+data folder, in ``openlineage.sqlite``, which is the system's own record and part of its backup.
+
+=================== ================== ==========================================================
+OpenLineage         type               key
+=================== ================== ==========================================================
+job                 ``pipeline``       ``namespace/name``, slashes of the namespace as ``%2F``
+job of a child run  ``pipeline-step``  the same
+run                 ``pipeline-run``   its id
+run with a parent   ``step-run``       its id; it is part of the run at the top
+dataset             ``dataset``        ``namespace/name``
+=================== ================== ==========================================================
+
+Facets that are read: ``schema``, ``documentation``, ``ownership``, ``tags``, ``dataSource`` of
+datasets; ``documentation``, ``ownership``, ``tags``, ``sourceCodeLocation`` of jobs;
+``errorMessage`` and ``parent`` of runs. Of one that is told several times the latest holds, by
+``eventTime``; the inputs and outputs of a run are those of all its events. A run ends with the
+first COMPLETE, FAIL or ABORT by ``eventTime``, whatever comes later. The data that parts of a run
+read is used by the whole. A dataset is computed from what its writers last read, and produced by
+the last run that wrote it and succeeded. The order in which events come, and how often each
+does, changes nothing.
+
+Nothing is ever taken for gone, since nobody tells. One source of this kind can be configured.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from kg.errors import BadEvent, BadIri, BadSetting
+from kg.iris import EntityRef
+from kg.model import Snapshot
+from kg.sources import not_owned
+from kg.sources.openlineage.documents import Documents, owned_elsewhere
+from kg.sources.openlineage.parsing import Name, Told, parse
+from kg.sources.openlineage.record import Reading, Record
+from kg.sources.openlineage.touch import Touch
+
+_FILE: Final = "openlineage.sqlite"
+
+
+class OpenLineageSource:
+    """The record of an installation. The module's docstring has the settings and what is what."""
+
+    types: ClassVar[frozenset[str]] = frozenset(
+        {"dataset", "pipeline", "pipeline-step", "pipeline-run", "step-run"}
+    )
+    contexts: ClassVar[Path] = Path(__file__).parent
+    in_flight: ClassVar[int] = 2
+    keeps_in_data_dir: ClassVar[bool] = True
+
+    def __init__(
+        self, name: str, *, data_dir: Path, namespaces: Mapping[str, str] | None = None
+    ) -> None:
+        self.name = name
+        self._namespaces = namespaces or {}
+        if not isinstance(self._namespaces, Mapping) or not all(
+            isinstance(owner, str) for owner in self._namespaces.values()
+        ):
+            raise BadSetting(f'[sources.{name}] namespaces is a table of "namespace" = "source".')
+        self._record = Record(name, file=data_dir / _FILE)
+
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        if ref.type not in self.types or ref.source != self.name:
+            raise not_owned(self, ref)
+        with self._record.reading() as reading:
+            found = self._documents(reading).document(ref)
+        return Snapshot(ref=ref, documents=(found,) if found else ())
+
+    def list(self) -> Iterator[EntityRef]:
+        with self._record.reading() as reading:
+            return iter(builtins.list(self._documents(reading).all()))
+
+    def keep(self, events: Sequence[Any]) -> builtins.list[EntityRef]:
+        """Keeps what is told, synced, all of it or nothing; answers of what the graph must hear.
+
+        Raises `BadEvent` with the event's ``index`` and a JSON ``pointer``.
+        """
+        told = [self._checked(number, event) for number, event in enumerate(events)]
+        refs: dict[EntityRef, None] = {}
+        own = []
+        for one in told:
+            kept, elsewhere = self._divided(one)
+            refs |= dict.fromkeys(elsewhere)
+            if kept is not None:
+                own.append(kept)
+        if own:
+            with self._record.writing() as writing:
+                documents = self._documents(writing)
+                for one in own:
+                    touch = Touch(one, writing)
+                    writing.keep(one)
+                    refs |= dict.fromkeys(touch.refs(documents))
+        return builtins.list(refs)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _checked(self, number: int, event: Any) -> Told:
+        try:
+            told = parse(event)
+            for thing in (*told.datasets, *([told.job] if told.job else [])):
+                if (owner := self._owner(thing.name.namespace)) != self.name:
+                    owned_elsewhere("dataset", owner, thing.name)
+        except BadEvent as error:
+            raise BadEvent(f"Event {number}: {error}", index=number, **error.details) from None
+        except BadIri as error:
+            raise BadEvent(f"Event {number}: {error}", index=number) from error
+        return told
+
+    def _divided(self, told: Told) -> tuple[Told | None, builtins.list[EntityRef]]:
+        """What is kept here of an event, and the entities of other sources that it tells of."""
+        elsewhere = [
+            owned_elsewhere("dataset", owner, thing.name)
+            for thing in told.datasets
+            if (owner := self._owner(thing.name.namespace)) != self.name
+        ]
+        if told.job is None:
+            return (None if elsewhere else told), elsewhere
+        owner = self._owner(told.job.name.namespace)
+        if owner != self.name:
+            elsewhere += _named_elsewhere(told, told.job.name, owner)
+            aside = tuple(d for d in told.datasets if self._owns(d.name))
+            return (Told(time=told.time, aside=aside) if aside else None), elsewhere
+        run = told.run
+        if run is not None and run.parent_job is not None and not self._owns(run.parent_job):
+            run = replace(run, parent=None, parent_job=None)
+        kept = Told(time=told.time, job=told.job, run=run, inputs=told.inputs, outputs=told.outputs)
+        return kept, elsewhere
+
+    def _owner(self, namespace: str) -> str:
+        return self._namespaces.get(namespace, self.name)
+
+    def _owns(self, name: Name) -> bool:
+        return self._owner(name.namespace) == self.name
+
+    def _documents(self, reading: Reading) -> Documents:
+        return Documents(source=self.name, owner=self._owner, reading=reading)
+
+
+def _named_elsewhere(told: Told, job: Name, owner: str) -> Iterator[EntityRef]:
+    """A job and its run as another source names them."""
+    if told.run is not None and told.run.by_dbt is not None:
+        project, invocation = told.run.by_dbt
+        yield EntityRef("pipeline", owner, project)
+        yield EntityRef("pipeline-run", owner, invocation)
+        return
+    yield owned_elsewhere("pipeline", owner, job)
+    if told.run is not None:
+        yield EntityRef("pipeline-run", owner, told.run.id)

@@ -1,0 +1,200 @@
+"""OpenLineage's events: checked, and taken apart into what the record keeps.
+
+A run event says of a run, its job and datasets; a job event and a dataset event what holds without
+any run (OpenLineage 2, of 2023). Anything malformed is a `BadEvent` with the JSON pointer to it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from kg.errors import BadEvent, BadIri
+from kg.iris import EntityRef
+from kg.model import Payload
+from kg.sources.openlineage import facets
+from kg.sources.openlineage.facets import Malformed, pointer
+
+FINAL: Final = ("FAIL", "ABORT", "COMPLETE")
+_TYPES: Final = ("START", "RUNNING", "OTHER", *FINAL)
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Name:
+    """How OpenLineage names a job or a dataset."""
+
+    namespace: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """``namespace/name``, where a slash of the namespace is encoded, but for its scheme's.
+
+        So no two names have the same key.
+        """
+        scheme = _SCHEME.match(self.namespace)
+        start = scheme.group() if scheme else ""
+        rest = self.namespace[len(start) :].replace("%", "%25").replace("/", "%2F")
+        if not start and rest.endswith(":"):
+            rest = rest[:-1] + "%3A"
+        return f"{start}{rest}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    """A job, run or dataset, with those of its facets that are kept, as canonical JSON."""
+
+    name: Name
+    facets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    id: str
+    type: str
+    facets: dict[str, str]
+    parent: str | None = None
+    parent_job: Name | None = None
+    by_dbt: tuple[str, str] | None = None
+    """The project and the invocation, as dbt itself names them, of which the run is a part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One event. ``time`` is in UTC with six digits, so that texts compare as moments do."""
+
+    time: str
+    job: Thing | None = None
+    run: Run | None = None
+    inputs: tuple[Thing, ...] = ()
+    outputs: tuple[Thing, ...] = ()
+    aside: tuple[Thing, ...] = ()
+    """Datasets that are told of by themselves."""
+
+    @property
+    def datasets(self) -> Iterator[Thing]:
+        yield from (*self.inputs, *self.outputs, *self.aside)
+
+
+def parse(data: Any) -> Told:
+    """One event from its JSON. Raises `BadEvent`, its details with ``pointer``."""
+    try:
+        return _event(data)
+    except Malformed as error:
+        where = error.pointer or "/"
+        raise BadEvent(f"In an OpenLineage event {where} {error.problem}.", pointer=where) from None
+
+
+def _event(data: Any) -> Told:
+    if not isinstance(data, dict):
+        raise Malformed("", "is not an object with eventTime and run, job or dataset")
+    time = _time(data)
+    if "dataset" in data and "job" not in data:
+        dataset = _thing("dataset", facets.record(data, "dataset"), "dataset")
+        return Told(time=time, aside=(dataset,))
+    job = _thing("job", facets.record(data, "job"), "job")
+    return Told(
+        time=time,
+        job=job,
+        run=_run(data, job.name) if "run" in data or "eventType" in data else None,
+        inputs=_datasets(data, "inputs"),
+        outputs=_datasets(data, "outputs"),
+    )
+
+
+def _run(data: Payload, job: Name) -> Run:
+    run = facets.record(data, "run")
+    kind = facets.some_text(data, "eventType") or "OTHER"
+    if kind not in _TYPES:
+        raise Malformed("/eventType", f"is none of {', '.join(_TYPES)}")
+    told = facets.part(run, "facets", "run")
+    id, at = _run_id(run, "run"), ("run", "facets", "parent")
+    kept = _facets("run", told, "run", "facets")
+    found = Run(id=id, type=kind, facets=kept, by_dbt=_by_dbt(told.get("dbt_run")))
+    parent = facets.part(told, "parent", "run", "facets")
+    if not parent or parent.get("_deleted") is True:
+        return found
+    above = _run_id(facets.record(parent, "run", *at), *at, "run")
+    named = _name("job", facets.record(parent, "job", *at), *at, "job")
+    if above == id:
+        return found
+    return replace(found, parent=above, parent_job=named)
+
+
+def _by_dbt(facet: Any) -> tuple[str, str] | None:
+    """What ``dbt-ol`` adds; only another source is told of it, so an odd one is passed over."""
+    if not isinstance(facet, dict):
+        return None
+    project, invocation = facet.get("project_name"), facet.get("invocation_id")
+    try:
+        pipeline = EntityRef("pipeline", "dbt", project or "")
+        run = EntityRef("pipeline-run", "dbt", invocation or "")
+    except (BadIri, AttributeError, TypeError):
+        return None
+    return pipeline.key, run.key
+
+
+def _run_id(run: Payload, *at: str | int) -> str:
+    told = facets.text(run, "runId", *at)
+    try:
+        return str(UUID(told))
+    except ValueError:
+        raise Malformed(pointer((*at, "runId")), "is not a UUID") from None
+
+
+def _datasets(data: Payload, name: str) -> tuple[Thing, ...]:
+    told = facets.records(data, name)
+    return tuple(_thing("dataset", one, name, number) for number, one in enumerate(told))
+
+
+def _thing(kind: str, told: Payload, *at: str | int) -> Thing:
+    parts = facets.part(told, "facets", *at)
+    return Thing(name=_name(kind, told, *at), facets=_facets(kind, parts, *at, "facets"))
+
+
+def _name(kind: str, told: Payload, *at: str | int) -> Name:
+    name = Name(facets.text(told, "namespace", *at), facets.text(told, "name", *at))
+    try:
+        EntityRef(kind, "openlineage", name.key)
+        name.key.encode("utf-8")
+    except (BadIri, UnicodeEncodeError):
+        problem = "and its namespace are too long, or hold a character that no name has"
+        raise Malformed(pointer((*at, "name")), problem) from None
+    return name
+
+
+def _facets(kind: str, told: Payload, *at: str | int) -> dict[str, str]:
+    """The known ones that are there, each checked by reading it."""
+    found = {}
+    for name in facets.READERS[kind]:
+        if told.get(name) is None:
+            continue
+        facet = facets.record(told, name, *at)
+        try:
+            facets.read(kind, name, facet)
+        except Malformed as error:
+            raise Malformed(pointer((*at, name)) + error.pointer, error.problem) from None
+        kept = {key: value for key, value in facet.items() if key[:1] != "_" or key == "_deleted"}
+        found[name] = json.dumps(kept, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        try:
+            found[name].encode("utf-8")
+        except UnicodeEncodeError:
+            raise Malformed(pointer((*at, name)), "cannot be written as UTF-8") from None
+    return found
+
+
+def _time(data: Payload) -> str:
+    told = facets.text(data, "eventTime")
+    try:
+        time = datetime.fromisoformat(told)
+        if time.tzinfo is None:
+            raise Malformed("/eventTime", "has no zone, as in 2026-11-26T08:00:00Z")
+        return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError):
+        raise Malformed("/eventTime", "is not ISO 8601, as in 2026-11-26T08:00:00Z") from None

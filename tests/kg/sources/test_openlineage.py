@@ -1,0 +1,265 @@
+"""OpenLineage: what becomes of real events, that their order is nothing, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kg.errors import BadEvent
+from kg.iris import EntityRef
+from kg.model import Payload
+from kg.sources.dbt import DbtSource
+from kg.sources.openlineage import OpenLineageSource
+from kg.sources.openlineage.parsing import Name
+from tests.kg.sources.case_openlineage import BAD, GOOD, recorded
+from tests.kg.sources.dbt_project import RECORDED as DBT
+
+Graph = dict[EntityRef, Payload]
+PLAYS = "id/dataset/lineage/s3:%2F%2Fplays%2Fraw%2Fplays"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> OpenLineageSource:
+    return OpenLineageSource("lineage", data_dir=tmp_path)
+
+
+def graph(source: OpenLineageSource) -> Graph:
+    return {ref: source.fetch(ref).documents[0].payload for ref in source.list()}
+
+
+def payload(source: OpenLineageSource, entity_type: str, key: str) -> Payload:
+    return source.fetch(EntityRef(entity_type, "lineage", key)).documents[0].payload
+
+
+def test_what_the_client_sends(source: OpenLineageSource) -> None:
+    source.keep(recorded("client.jsonl"))
+    assert payload(source, "pipeline", "scheduler/rank_titles") == {
+        "name": "rank_titles",
+        "description": "Ranks the titles of each member.",
+        "teams": ["ranking"],
+        "code": "https://git.example/ranking/rank_titles.py",
+    }
+    assert payload(source, "pipeline-run", GOOD) == {
+        "name": f"rank_titles {GOOD}",
+        "status": "succeeded",
+        "started": "2026-11-01T04:00:00Z",
+        "ended": "2026-11-01T04:05:00Z",
+        "pipeline": "id/pipeline/lineage/scheduler/rank_titles",
+        "used": [PLAYS],
+    }
+    failed = payload(source, "pipeline-run", BAD)
+    assert failed["status"] == "failed"
+    assert failed["error"] == "Partition 2026-11-01 is missing."
+    assert payload(source, "dataset", "s3://plays/ranked/titles") == {
+        "name": "ranked/titles",
+        "inputs": [PLAYS],
+        "plans": ["id/pipeline/lineage/scheduler/rank_titles"],
+        "producedBy": f"id/pipeline-run/lineage/{GOOD}",
+    }
+    assert payload(source, "dataset", "s3://plays/raw/plays") == {
+        "name": "raw/plays",
+        "schema": "member_id: BIGINT, title_id: BIGINT",
+        "location": "s3://plays",
+    }
+    assert payload(source, "dataset", "s3://plays/raw/titles")["people"] == ["ada@aurora.example"]
+    assert payload(source, "dataset", "s3://plays/ranked/catalogue") == {
+        "name": "ranked/catalogue",
+        "inputs": ["id/dataset/lineage/s3:%2F%2Fplays%2Fraw%2Ftitles"],
+        "plans": ["id/pipeline/lineage/scheduler/catalogue"],
+    }
+
+
+def test_what_dbt_sends(source: OpenLineageSource) -> None:
+    """A run of dbt is one run; its models are steps, and what they read is used by the whole."""
+    source.keep(recorded("dbt.jsonl"))
+    found = graph(source)
+    [(run, whole)] = [(ref, told) for ref, told in found.items() if ref.type == "pipeline-run"]
+    assert whole["status"] == "failed"
+    assert whole["pipeline"] == "id/pipeline/lineage/aurora/dbt-run-aurora"
+    counts = "duckdb://warehouse.duckdb/warehouse.media.play_counts"
+    assert f"id/{EntityRef('dataset', 'lineage', counts)}" in whole["used"]
+    parts = [told for ref, told in found.items() if ref.type == "step-run"]
+    assert len(parts) == 6
+    assert {told["run"] for told in parts} == {f"id/{run}"}
+    steps = [told for ref, told in found.items() if ref.type == "pipeline-step"]
+    assert {told["stepOf"] for told in steps} == {"id/pipeline/lineage/aurora/dbt-run-aurora"}
+    made = payload(source, "dataset", counts)
+    assert made["producedBy"] == f"id/{run}"
+    assert len(made["inputs"]) == 2
+
+
+def test_what_belongs_to_another_source_is_not_kept(tmp_path: Path) -> None:
+    owners = {"aurora": "dbt", "s3://plays": "lake"}
+    source = OpenLineageSource("lineage", data_dir=tmp_path, namespaces=owners)
+    told = source.keep(recorded("dbt.jsonl"))
+    assert {ref for ref in told if ref.source == "dbt"} == {
+        EntityRef("pipeline", "dbt", "aurora"),
+        EntityRef("pipeline-run", "dbt", "ee896173-d385-4d62-9164-568a5599c1ee"),
+    }
+    assert {ref.type for ref in source.list()} == {"dataset"}
+    told = source.keep(recorded("client.jsonl"))
+    assert EntityRef("dataset", "lake", "ranked/titles") in told
+    assert payload(source, "pipeline-run", GOOD)["used"] == ["id/dataset/lake/raw/plays"]
+    assert not [ref for ref in source.list() if "plays" in ref.key and "s3" in ref.key]
+
+
+def test_dbt_is_told_of_by_the_names_that_it_has_itself(tmp_path: Path) -> None:
+    owners = {"aurora": "dbt", "duckdb://warehouse.duckdb": "dbt"}
+    source = OpenLineageSource("lineage", data_dir=tmp_path, namespaces=owners)
+    told = source.keep(recorded("dbt.jsonl"))
+    assert list(source.list()) == []
+    dbt = DbtSource("dbt", path=str(DBT))
+    known = {ref for ref in told if not dbt.fetch(ref).gone}
+    assert EntityRef("pipeline", "dbt", "aurora") in known
+    assert EntityRef("dataset", "dbt", "warehouse.media.play_counts") in known
+
+
+@pytest.mark.parametrize("odd", [7, {}, {"project_name": 7, "invocation_id": "x"}])
+def test_an_odd_facet_of_dbt_is_passed_over(tmp_path: Path, odd: Any) -> None:
+    source = OpenLineageSource("lineage", data_dir=tmp_path, namespaces={"n": "dbt"})
+    told = source.keep([WHOLE | {"run": RUN | {"facets": {"dbt_run": odd}}}])
+    assert told == [EntityRef("pipeline", "dbt", "j"), EntityRef("pipeline-run", "dbt", GOOD)]
+
+
+# --- the law: neither order nor repetition makes a difference -------------------------------------
+
+RUNS = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(4)]
+names = st.sampled_from(["a", "b", "c"])
+
+
+@st.composite
+def run_events(draw: st.DrawFn) -> dict[str, Any]:
+    """Events of few runs that contradict each other, with parents that may go round in a circle."""
+    run: dict[str, Any] = {"runId": draw(st.sampled_from(RUNS)), "facets": {}}
+    if draw(st.booleans()):
+        above = {"runId": draw(st.sampled_from(RUNS))}
+        run["facets"]["parent"] = {"run": above, "job": {"namespace": "n", "name": draw(names)}}
+    if draw(st.booleans()):
+        run["facets"]["errorMessage"] = {"message": draw(names)}
+    return {
+        "eventTime": f"2026-11-01T04:00:0{draw(st.integers(0, 3))}Z",
+        "eventType": draw(st.sampled_from(["START", "RUNNING", "OTHER", "COMPLETE", "FAIL"])),
+        "run": run,
+        "job": draw(things()),
+        "inputs": draw(st.lists(things(), max_size=2)),
+        "outputs": draw(st.lists(things(), max_size=2)),
+    }
+
+
+@st.composite
+def things(draw: st.DrawFn) -> dict[str, Any]:
+    facets: dict[str, Any] = {}
+    if draw(st.booleans()):
+        taken_back = {"_deleted": True}
+        facets["documentation"] = draw(st.sampled_from([taken_back, {"description": "d"}]))
+    return {"namespace": "n", "name": draw(names), "facets": facets}
+
+
+@st.composite
+def other_events(draw: st.DrawFn) -> dict[str, Any]:
+    told = draw(run_events())
+    del told["run"], told["eventType"]
+    if draw(st.booleans()):
+        return {"eventTime": told["eventTime"], "dataset": draw(things())}
+    return told
+
+
+events = st.lists(st.one_of(run_events(), run_events(), other_events()), max_size=8)
+
+
+def rows(folder: Path) -> list[list[tuple[Any, ...]]]:
+    tables = ("thing", "fact", "moment", "ran", "parent", "edge")
+    with closing(sqlite3.connect(folder / "openlineage.sqlite")) as db:
+        return [sorted(db.execute(f"SELECT * FROM {table}")) for table in tables]
+
+
+def lived_through(folder: Path, told: Sequence[Any]) -> tuple[Graph, OpenLineageSource]:
+    """The graph of one who hears of each event, and asks for just what it is told of then."""
+    source, known = OpenLineageSource("lineage", data_dir=folder), Graph()
+    for event in told:
+        for ref in source.keep([event]):
+            known.pop(ref, None)
+            for document in source.fetch(ref).documents:
+                known[ref] = document.payload
+    return known, source
+
+
+@settings(deadline=None, max_examples=50)
+@given(told=events, data=st.data())
+def test_any_order_and_any_repetition_give_the_same(
+    told: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    again = data.draw(st.lists(st.sampled_from(told), max_size=3)) if told else []
+    shuffled = data.draw(st.permutations(told + again))
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        first, source = lived_through(Path(one), told)
+        second, _ = lived_through(Path(other), shuffled)
+        assert rows(Path(one)) == rows(Path(other))
+        assert first == second == graph(source)
+
+
+@given(st.lists(st.tuples(st.text("s:/%a", min_size=1), st.text("s:/%a", min_size=1)), unique=True))
+def test_no_two_names_have_the_same_key(told: list[tuple[str, str]]) -> None:
+    assert len({Name(*one).key for one in told}) == len(told)
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+RUN = {"runId": GOOD}
+JOB = {"namespace": "n", "name": "j"}
+WHOLE: dict[str, Any] = {"eventTime": "2026-11-01T04:00:00Z", "eventType": "START"}
+WHOLE |= {"run": RUN, "job": JOB}
+
+
+@pytest.mark.parametrize(
+    ("event", "pointer"),
+    [
+        ("text", "/"),
+        ({}, "/eventTime"),
+        (WHOLE | {"eventTime": "soon"}, "/eventTime"),
+        (WHOLE | {"eventTime": "2026-11-01T04:00:00"}, "/eventTime"),
+        (WHOLE | {"eventType": "start"}, "/eventType"),
+        (WHOLE | {"run": {"runId": "7"}}, "/run/runId"),
+        (WHOLE | {"run": None}, "/run"),
+        (WHOLE | {"job": {"name": "j"}}, "/job/namespace"),
+        (WHOLE | {"job": {"namespace": "n", "name": "a\0"}}, "/job/name"),
+        (WHOLE | {"job": {"namespace": "n", "name": "x" * 2000}}, "/job/name"),
+        (WHOLE | {"inputs": {}}, "/inputs"),
+        (WHOLE | {"inputs": [JOB, 7]}, "/inputs/1"),
+        (WHOLE | {"outputs": [{"namespace": "n"}]}, "/outputs/0/name"),
+        (
+            WHOLE | {"outputs": [JOB | {"facets": {"schema": {"fields": [{"name": 7}]}}}]},
+            "/outputs/0/facets/schema/fields/0/name",
+        ),
+        (
+            WHOLE | {"run": RUN | {"facets": {"parent": {"run": RUN}}}},
+            "/run/facets/parent/job",
+        ),
+        (
+            WHOLE | {"job": JOB | {"facets": {"documentation": {"description": "\ud800"}}}},
+            "/job/facets/documentation",
+        ),
+    ],
+    ids=lambda case: case if isinstance(case, str) else "",
+)
+def test_malformed_events_are_refused(source: OpenLineageSource, event: Any, pointer: str) -> None:
+    with pytest.raises(BadEvent) as refused:
+        source.keep([WHOLE, event])
+    assert refused.value.details == {"index": 1, "pointer": pointer}
+    assert list(source.list()) == []
+
+
+def test_unknown_facets_are_no_matter(source: OpenLineageSource) -> None:
+    odd: dict[str, Any] = {"spark_plan": [[[7]]], "columnLineage": None, "x": {"fields": 7}}
+    event = json.loads(json.dumps(WHOLE | {"inputs": [JOB | {"facets": odd}], "more": 1}))
+    source.keep([event])
+    assert payload(source, "dataset", "n/j") == {"name": "j"}
