@@ -75,6 +75,7 @@ class Notifies(Protocol):
 KINDS: Final[dict[str, str]] = {
     "dbt": "kg.sources.dbt:DbtSource",
     "feast": "kg.sources.feast:FeastSource",
+    "growthbook": "kg.sources.growthbook:GrowthbookSource",
     "iceberg": "kg.sources.iceberg:IcebergSource",
     "ldap": "kg.sources.ldap:LdapSource",
     "memory": "kg.sources.memory:MemorySource",

@@ -86,9 +86,19 @@ def moment(record: Payload, name: str) -> str | None:
         time = _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError as error:
         raise _wrong(record, name, "a moment in milliseconds") from error
-    whole, _, fraction = time.strftime("%Y-%m-%dT%H:%M:%S.%f").partition(".")
-    fraction = fraction.rstrip("0")
-    return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
+    return _written(time)
+
+
+def date_time(record: Payload, name: str) -> str | None:
+    """A moment in ISO 8601 as `moment` writes it; one that names no time zone is in UTC."""
+    told = text(record, name)
+    if not told:
+        return None
+    try:
+        time = datetime.fromisoformat(told)
+        return _written((time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC))
+    except (ValueError, OverflowError) as error:
+        raise _wrong(record, name, "a moment in ISO 8601") from error
 
 
 def double(value: float) -> str:
@@ -105,6 +115,12 @@ def inner(record: Payload, name: str) -> Payload:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _written(time: datetime) -> str:
+    whole, _, fraction = time.replace(tzinfo=None).isoformat().partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
 
 
 def _wrong(record: Payload, name: str, wanted: str) -> BadPayload:

@@ -18,6 +18,7 @@ from kg.sources.memory import MemorySource
 from kg.sources.mlflow import MlflowSource
 from tests.kg.sources.case_dbt import dbt
 from tests.kg.sources.case_feast import feast
+from tests.kg.sources.case_growthbook import growthbook
 from tests.kg.sources.case_iceberg import iceberg
 from tests.kg.sources.case_ldap import ldap
 from tests.kg.sources.case_metaflow import metaflow
@@ -105,6 +106,7 @@ def mlflow(stack: ExitStack, folder: Path) -> Case:
 SOURCES: dict[str, Callable[[ExitStack, Path], Case]] = {
     "dbt": dbt,
     "feast": feast,
+    "growthbook": growthbook,
     "iceberg": iceberg,
     "ldap": ldap,
     "memory": memory,
