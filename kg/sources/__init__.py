@@ -73,6 +73,7 @@ class Notifies(Protocol):
 
 
 KINDS: Final[dict[str, str]] = {
+    "croissant": "kg.sources.croissant:CroissantSource",
     "dbt": "kg.sources.dbt:DbtSource",
     "feast": "kg.sources.feast:FeastSource",
     "growthbook": "kg.sources.growthbook:GrowthbookSource",

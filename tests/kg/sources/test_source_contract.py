@@ -16,6 +16,7 @@ from kg.model import Document, Snapshot
 from kg.sources import KINDS
 from kg.sources.memory import MemorySource
 from kg.sources.mlflow import MlflowSource
+from tests.kg.sources.case_croissant import croissant
 from tests.kg.sources.case_dbt import dbt
 from tests.kg.sources.case_feast import feast
 from tests.kg.sources.case_growthbook import growthbook
@@ -104,6 +105,7 @@ def mlflow(stack: ExitStack, folder: Path) -> Case:
 
 
 SOURCES: dict[str, Callable[[ExitStack, Path], Case]] = {
+    "croissant": croissant,
     "dbt": dbt,
     "feast": feast,
     "growthbook": growthbook,

@@ -1,0 +1,32 @@
+"""Licences under the names that SPDX gives them, from the many ways in which descriptions name one.
+
+What is known by which name and address stands in ``licences.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Final
+
+_TABLE: Final[dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_bytes())
+_SPDX: Final[str] = _TABLE["namespace"]
+_KNOWN: Final[dict[str, str]] = {name.lower(): name for name in _TABLE["known"]}
+_AT: Final[list[tuple[re.Pattern[str], str]]] = [
+    (re.compile(rf"https?://(?:www\.)?{address}/?", re.IGNORECASE), name)
+    for address, name in _TABLE["at"].items()
+]
+_ADDRESS: Final = re.compile(r"https?://[^\s<>\"{}|\\^`]+")
+
+
+def licence(told: str) -> str:
+    """The address of a licence, SPDX's if it is known; empty for a text that names none."""
+    told = told.strip()
+    if name := _KNOWN.get(told.lower()):
+        return _SPDX + name
+    for address, name in _AT:
+        if found := address.fullmatch(told):
+            id = name.format(*found.groups())
+            return _SPDX + _KNOWN.get(id.lower(), id if name == "{0}" else id.upper())
+    return told if _ADDRESS.fullmatch(told) else ""
