@@ -75,6 +75,7 @@ class Notifies(Protocol):
 KINDS: Final[dict[str, str]] = {
     "croissant": "kg.sources.croissant:CroissantSource",
     "dbt": "kg.sources.dbt:DbtSource",
+    "dcat": "kg.sources.dcat:DcatSource",
     "feast": "kg.sources.feast:FeastSource",
     "growthbook": "kg.sources.growthbook:GrowthbookSource",
     "iceberg": "kg.sources.iceberg:IcebergSource",

@@ -37,9 +37,9 @@ class Reading(Generic[Told]):
 
 
 class Files(Generic[Told]):
-    """A file, or those in and under a folder whose path in it matches ``pattern``, by their names.
+    """A file, or those in and under a folder whose path in it matches one of ``patterns``, by name.
 
-    In a pattern ``*`` is anything, ``/`` too. ``parse`` gets a file's name and bytes, and raises
+    Patterns have commas between them; in one, ``*`` is anything, ``/`` too. ``parse`` gets a file's name and bytes, and raises
     `SourceUnavailable` for what may be half written, `BadPayload` for what is something else.
     ``read`` answers the same object until a file changes.
     """
@@ -49,15 +49,15 @@ class Files(Generic[Told]):
         source: str,
         *,
         path: str,
-        pattern: str,
+        patterns: str,
         parse: Callable[[str, bytes], Told],
         max_bytes: int,
     ) -> None:
-        if not (isinstance(path, str) and path and isinstance(pattern, str) and pattern):
+        if not (isinstance(path, str) and path and isinstance(patterns, str) and patterns):
             raise BadSetting(f"[sources.{source}] needs a file or folder as path, as text.")
         self._source = source
         self._path = Path(path)
-        self._pattern = pattern
+        self._patterns = [pattern.strip() for pattern in patterns.split(",")]
         self._parse = parse
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
@@ -84,19 +84,19 @@ class Files(Generic[Told]):
         if self._path.is_file():
             return [str(self._path)]
         found = [
-            str(file)
+            str(Path(folder, name))
             for folder, _, names in os.walk(self._path, onerror=self._unreadable)
             for name in names
-            if not name.startswith(".")
-            and fnmatchcase(
-                (file := Path(folder, name)).relative_to(self._path).as_posix(), self._pattern
-            )
+            if not name.startswith(".") and self._is_wanted(Path(folder, name))
         ]
         if not found:
-            raise self._down(
-                f"{self._path} has no file {self._pattern}; correct its path or files."
-            )
+            patterns = ", ".join(self._patterns)
+            raise self._down(f"{self._path} has no file {patterns}; correct its path or files.")
         return sorted(found)
+
+    def _is_wanted(self, file: Path) -> bool:
+        within = file.relative_to(self._path).as_posix()
+        return any(fnmatchcase(within, pattern) for pattern in self._patterns)
 
     def _file(
         self, name: str, known: tuple[_Stamp, Told | MlgError] | None

@@ -6,7 +6,7 @@ Settings::
     [sources.croissant]
     kind = "croissant"
     path = "/srv/datasets"                     # a file, or a folder with files at any depth
-    files = "*.json"                           # those of the folder; * is anything, / too
+    files = "*.json"                           # patterns with commas between; * is anything, / too
     key = "name"                               # or "url", "@id", "identifier": what a dataset's key is
     owners = "creator,publisher"               # or "maintainer" too: the first that names somebody
     max_file_mb = 16
@@ -79,7 +79,7 @@ class CroissantSource:
         self._files = Files(
             name,
             path=path,
-            pattern=files,
+            patterns=files,
             parse=parse,
             max_bytes=int(positive(name, "max_file_mb", max_file_mb) * 1024 * 1024),
         )

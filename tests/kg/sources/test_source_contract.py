@@ -18,6 +18,7 @@ from kg.sources.memory import MemorySource
 from kg.sources.mlflow import MlflowSource
 from tests.kg.sources.case_croissant import croissant
 from tests.kg.sources.case_dbt import dbt
+from tests.kg.sources.case_dcat import dcat
 from tests.kg.sources.case_feast import feast
 from tests.kg.sources.case_growthbook import growthbook
 from tests.kg.sources.case_iceberg import iceberg
@@ -107,6 +108,7 @@ def mlflow(stack: ExitStack, folder: Path) -> Case:
 SOURCES: dict[str, Callable[[ExitStack, Path], Case]] = {
     "croissant": croissant,
     "dbt": dbt,
+    "dcat": dcat,
     "feast": feast,
     "growthbook": growthbook,
     "iceberg": iceberg,
