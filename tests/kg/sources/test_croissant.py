@@ -220,6 +220,20 @@ def test_nothing_is_read_again_that_did_not_change(source: CroissantSource, ther
     assert again is not before
 
 
+def test_a_change_is_seen_at_once(source: CroissantSource, there: Path) -> None:
+    """Also of the entities that a file tells of besides its dataset."""
+    refs = [
+        ref("dataset", "plays"),
+        ref("dataset-version", "plays/1.2.0"),
+        ref("team", "Aurora Media"),
+    ]
+    assert not any(source.fetch(one).gone for one in refs)
+    edit(there / "plays.json", lambda told: told.update(version="1.3.0", creator=[]))
+    assert [source.fetch(one).gone for one in refs] == [False, True, True]
+    (there / "plays.json").unlink()
+    assert all(source.fetch(one).gone for one in refs)
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [
