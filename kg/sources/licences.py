@@ -13,8 +13,10 @@ from typing import Any, Final
 _TABLE: Final[dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_bytes())
 _SPDX: Final[str] = _TABLE["namespace"]
 _KNOWN: Final[dict[str, str]] = {name.lower(): name for name in _TABLE["known"]}
+_WEB: Final = r"https?://(?:www\.)?{}/?"
+_OWN: Final = re.compile(_WEB.replace("{}", _TABLE["own"]), re.IGNORECASE)
 _AT: Final[list[tuple[re.Pattern[str], str]]] = [
-    (re.compile(rf"https?://(?:www\.)?{address}/?", re.IGNORECASE), name)
+    (re.compile(_WEB.replace("{}", address), re.IGNORECASE), name)
     for address, name in _TABLE["at"].items()
 ]
 _ADDRESS: Final = re.compile(r"https?://[^\s<>\"{}|\\^`]+")
@@ -25,8 +27,11 @@ def licence(told: str) -> str:
     told = told.strip()
     if name := _KNOWN.get(told.lower()):
         return _SPDX + name
+    if found := _OWN.fullmatch(told):
+        return _SPDX + _KNOWN.get(found[1].lower(), found[1])
     for address, name in _AT:
-        if found := address.fullmatch(told):
-            id = name.format(*found.groups())
-            return _SPDX + _KNOWN.get(id.lower(), id if name == "{0}" else id.upper())
+        if (found := address.fullmatch(told)) and (
+            id := _KNOWN.get(name.format(*found.groups()).lower())
+        ):
+            return _SPDX + id
     return told if _ADDRESS.fullmatch(told) else ""

@@ -19,6 +19,9 @@ _PREFIX: Final = re.compile(
     r"(?:sc|schema|cr|ml|dct|prov):(?!//)"
     r"|\w+://(?:schema\.org|mlcommons\.org|purl\.org|www\.w3\.org)/(?:.*[/#])?"
 )
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]+)*")
+_LANGUAGES: Final = ("en", "en-GB", "en-US")
+"""Preferred where a text is given in several, as ``{"en": …, "fr": …}``."""
 _DEEPEST: Final = 100
 
 
@@ -75,7 +78,10 @@ def _unprefixed(name: str) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
-        value = next((value[n] for n in ("@value", "name", "url", "@id") if n in value), None)
+        worded = ("@value", "name", "url", "@id", *_LANGUAGES, *sorted(value))
+        if not (set(value) & set(worded[:4]) or all(map(_LANGUAGE.fullmatch, value))):
+            return ""
+        value = next((value[n] for n in worded if n in value), None)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return str(value).strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,8 @@ from kg.sources.licences import licence
 
 KEYS: Final = ("name", "url", "@id", "identifier")
 OWNERS: Final = ("creator", "publisher", "maintainer")
+_SPLIT: Final = "Split"
+_HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{32,128}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,26 +125,31 @@ def _licences(dataset: Payload) -> Iterator[str]:
 
 
 def _locations(dataset: Payload) -> list[str]:
-    """Where the files are that are not inside of others."""
-    files = (f for f in nodes(dataset, "distribution") if not f.get("containedIn"))
-    return sorted(
-        {address for f in files for address in addresses(f, "contentUrl") if " " not in address}
-    )
+    found = {address for file in _files(dataset) for address in addresses(file, "contentUrl")}
+    return sorted(address for address in found if " " not in address)
+
+
+def _files(dataset: Payload) -> list[Payload]:
+    """Those that are not inside of others."""
+    return [file for file in nodes(dataset, "distribution") if not file.get("containedIn")]
 
 
 def _digest(dataset: Payload) -> str:
-    """The checksum, if the dataset is one file."""
-    files = nodes(dataset, "distribution")
+    """The checksum, if the dataset is one file; some write other things in its place."""
+    files = _files(dataset)
     if len(files) == 1:
         for kind in ("sha256", "md5"):
-            if told := first(files[0], kind):
-                return f"{kind}:{told}"
+            if _HEXADECIMAL.fullmatch(told := first(files[0], kind)):
+                return f"{kind}:{told.lower()}"
     return ""
 
 
 def _schema(dataset: Payload) -> str:
-    """The columns in the order of the file; with their record set's name if there are several."""
-    sets = nodes(dataset, "recordSet")
+    """The columns in the order of the file; with their record set's name if there are several.
+
+    A record set that only names the splits holds no data.
+    """
+    sets = [s for s in nodes(dataset, "recordSet") if _SPLIT not in map(bare, texts(s, "dataType"))]
     told = []
     for records in sets:
         of = _name(records)

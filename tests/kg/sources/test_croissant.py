@@ -197,6 +197,48 @@ def test_a_date_that_is_none_is_left_out(date: Any, source: CroissantSource, the
     assert not values(told(source, "dataset", "plays"), "dct:modified")
 
 
+def test_splits_are_no_columns_and_an_archive_s_files_no_second_file(
+    source: CroissantSource, there: Path
+) -> None:
+    splits = {
+        "@type": "cr:RecordSet",
+        "dataType": "cr:Split",
+        "name": "splits",
+        "field": {"name": "n"},
+    }
+    parts = {"@type": "cr:FileSet", "containedIn": {"@id": "plays.csv"}, "includes": "*"}
+
+    def change(told: dict[str, Any]) -> None:
+        told["recordSet"] = [splits, told["recordSet"][0]]
+        told["distribution"].append(parts)
+
+    edit(there / "plays.json", change)
+    found = told(source, "dataset-version", "plays/1.2.0")
+    assert values(found, "mlg:digest") == {f"sha256:{SHA256}"}
+    [columns] = values(found, "mlg:schemaDefinition")
+    assert columns.startswith("member_id: Integer, title_id")
+    edit(there / "plays.json", lambda told: told["distribution"][0].update(sha256="see issue 80"))
+    assert not values(told(source, "dataset-version", "plays/1.2.0"), "mlg:digest")
+
+
+@pytest.mark.parametrize(
+    ("description", "shown"),
+    [
+        ({"fr": "Lectures", "en": "Plays"}, {"Plays"}),
+        ({"fr": "Lectures", "de": "Wiedergaben"}, {"Wiedergaben"}),
+        ([{"@value": "Plays", "@language": "en"}], {"Plays"}),
+        ({"odd thing": "x"}, set()),
+        ({}, set()),
+        ({"en": {"x": 1}}, set()),
+    ],
+)
+def test_texts_in_several_languages(
+    description: Any, shown: set[str], source: CroissantSource, there: Path
+) -> None:
+    edit(there / "plays.json", lambda told: told.update(description=description))
+    assert values(told(source, "dataset", "plays"), "dct:description") == shown
+
+
 # --- changes and trouble ------------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ def test_every_licence_that_is_allowed_is_known_by_its_id_in_any_case() -> None:
         ("https://opendatacommons.org/licenses/odbl/1-0/", "ODbL-1.0"),
         ("https://opensource.org/license/MIT", "MIT"),
         ("http://publications.europa.eu/resource/authority/licence/CC_BY_4_0", "CC-BY-4.0"),
+        ("https://choosealicense.com/licenses/apache-2.0/", "Apache-2.0"),
         (" https://spdx.org/licenses/EUPL-1.2 ", "EUPL-1.2"),
     ],
 )
@@ -41,4 +42,5 @@ def test_what_names_no_licence(told: str) -> None:
 
 
 def test_another_address_stays_as_it_is() -> None:
-    assert licence("https://aurora.example/terms") == "https://aurora.example/terms"
+    for told in ("https://aurora.example/terms", "https://choosealicense.com/licenses/openrail/"):
+        assert licence(told) == told
