@@ -78,13 +78,20 @@ def _unprefixed(name: str) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, dict):
-        worded = ("@value", "name", "url", "@id", *_LANGUAGES, *sorted(value))
-        if not (set(value) & set(worded[:4]) or all(map(_LANGUAGE.fullmatch, value))):
-            return ""
-        value = next((value[n] for n in worded if n in value), None)
+        return _text(_worded(value))
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return str(value).strip()
+
+
+def _worded(value: Payload) -> Any:
+    """What stands for an object in words: its value or name, or the language to show."""
+    for name in ("@value", "name", "url", "@id"):
+        if name in value:
+            return value[name]
+    if all(_LANGUAGE.fullmatch(tag) for tag in value):
+        return next((value[tag] for tag in (*_LANGUAGES, *sorted(value)) if tag in value), None)
+    return None
 
 
 def _listed(value: Any) -> list[Any]:

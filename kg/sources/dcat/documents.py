@@ -47,6 +47,7 @@ class Documents:
         for node in catalogue.of_type(*_DATASETS):
             self._keys[node] = self._key_of(node)
         self._versions = self._parents()
+        self._versioned = {root for roots in self._versions.values() for root in roots}
         for node, key in self._keys.items():
             self._dataset(node, key)
         for node, key in self._keys.items():
@@ -72,19 +73,24 @@ class Documents:
             found[child].add(parent)
         for parent, child in self._catalogue.pairs(*_HAS_VERSION):
             found[child].add(parent)
-        return {
-            child: named
-            for child, parents in found.items()
-            if (named := {p for p in parents if p in self._keys and p != child})
-        }
+        return {child: roots for child in self._keys if (roots := self._roots(child, found))}
+
+    def _roots(self, child: Node, parents: dict[Node, set[Node]]) -> set[Node]:
+        """The datasets of which a node is a version, be it the version of a version."""
+        seen, waiting, roots = {child}, [child], set[Node]()
+        while waiting:
+            for parent in parents.get(waiting.pop(), set()) - seen:
+                seen.add(parent)
+                if parents.get(parent):
+                    waiting.append(parent)
+                elif parent in self._keys:
+                    roots.add(parent)
+        return roots
 
     def _dataset(self, node: Node, key: str) -> None:
         parents = sorted(self._keys[parent] for parent in self._versions.get(node, ()))
         kind = "dataset-version" if parents else "dataset"
-        try:
-            ref = EntityRef(kind, self._how.source, key)
-        except BadIri as error:
-            raise BadPayload(f"{key!r} cannot be a key: {error}") from error
+        ref = self._ref(kind, key)
         if ref in self.told:
             raise BadPayload(
                 f"two datasets have the key {key!r}; set key and prefix so that none do."
@@ -103,16 +109,17 @@ class Documents:
         except BadPayload as error:
             self.told[ref] = error
         for parent in parents:
-            self.besides[EntityRef("dataset", self._how.source, parent)].add(ref)
+            self.besides[self._ref("dataset", parent)].add(ref)
 
     def _version_by_number(self, node: Node, key: str) -> None:
         """The version of a dataset that says its number and has none described."""
-        number = self._version(node)
-        ref = EntityRef("dataset", self._how.source, key)
-        if node in self._versions or not number or self._has_versions(node):
+        number, ref = self._version(node), self._ref("dataset", key)
+        if not number or node in self._versions or node in self._versioned:
             return
-        versioned = EntityRef("dataset-version", self._how.source, f"{key}/{number}")
-        if versioned not in self.told and isinstance(self.told[ref], Document):
+        try:
+            versioned = self._ref("dataset-version", f"{key}/{number}")
+            if versioned in self.told or isinstance(self.told[ref], BadPayload):
+                return
             self._tell(
                 versioned,
                 self._shared(node, versioned),
@@ -122,9 +129,8 @@ class Documents:
                 digest=self._digest(node),
             )
             self.besides[ref].add(versioned)
-
-    def _has_versions(self, node: Node) -> bool:
-        return any(node in parents for parents in self._versions.values())
+        except BadPayload as error:
+            self.told[ref] = error
 
     def _shared(self, node: Node, ref: EntityRef) -> dict[str, Any]:
         """What datasets and versions say alike; ``ref`` brings along the teams named on the way."""
@@ -163,7 +169,7 @@ class Documents:
             if "Person" in self._catalogue.types(publisher):
                 people.add(self._email(publisher))
             elif key := self._shortened(publisher) or name:
-                team = EntityRef("team", self._how.source, key)
+                team = self._ref("team", key)
                 known = isinstance(publisher, ox.NamedNode)  # others of that name are not the same
                 pages = self._pages(publisher, "foaf:page") if known else []
                 self._tell(team, {}, teamName=name or key, pages=pages)
@@ -237,6 +243,12 @@ class Documents:
 
     def _texts(self, node: Node, *names: str) -> list[str]:
         return self._catalogue.texts(node, *names, language=self._how.language)
+
+    def _ref(self, kind: str, key: str) -> EntityRef:
+        try:
+            return EntityRef(kind, self._how.source, key)
+        except BadIri as error:
+            raise BadPayload(f"{key!r:.200} cannot be a key: {error}") from error
 
     def _tell(self, ref: EntityRef, shared: dict[str, Any], **more: Any) -> None:
         payload = {**shared, **more}

@@ -132,9 +132,9 @@ class GrowthbookSource:
     def list(self) -> Iterator[EntityRef]:
         for experiment in self._ask.experiments():
             for entity_type, key in dict.fromkeys(entities(experiment)):
-                yield EntityRef(entity_type, self.name, key)
+                yield self._ref(entity_type, key)
         for metric in self._ask.metrics():
-            yield EntityRef("metric", self.name, required(metric, "id"))
+            yield self._ref("metric", required(metric, "id"))
 
     def notices(self, headers: Mapping[str, str], body: bytes) -> builtins.list[Event]:
         now = self._now()
@@ -146,6 +146,12 @@ class GrowthbookSource:
 
     def close(self) -> None:
         self._ask.close()
+
+    def _ref(self, entity_type: str, key: str) -> EntityRef:
+        try:
+            return EntityRef(entity_type, self.name, key)
+        except BadIri as error:
+            raise BadPayload(f"Source {self.name!r} lists {key!r:.200}: {error}") from error
 
     def _documents(self, ref: EntityRef) -> Iterator[Document]:
         """What one metric or experiment tells of; nothing if it is not there."""

@@ -337,15 +337,35 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         list(made.list())
 
 
-def test_versions_that_are_versions_of_each_other_end(source: DcatSource, file: Path) -> None:
-    edit(file, "dcat:isVersionOf d:plays ;", "dcat:isVersionOf d:plays , d:plays-2026-11 ;")
-    edit(
-        file,
-        'dcat:version "2026.10" .',
-        'dcat:version "2026.10" ; dcat:isVersionOf d:plays-2026-11 .',
-    )
-    for one in source.list():
-        assert not source.fetch(one).gone
+def test_a_version_of_a_version_is_one_of_the_dataset(source: DcatSource, file: Path) -> None:
+    edit(file, "dcat:isVersionOf d:plays ;", "dcat:isVersionOf d:plays-2026-10 ;")
+    edit(file, "    dcat:hasCurrentVersion d:plays-2026-11 ;\n", "")
+    found = told(source, "dataset-version", "plays-2026-11")
+    assert values(found, "mlg:versionOf") == {"dataset/dcat/plays"}
+
+
+def test_versions_of_each_other_are_versions_of_nothing(source: DcatSource, file: Path) -> None:
+    head = file.read_text("utf-8").partition("\nd:catalogue")[0]
+    rows = [
+        f'd:{one} a dcat:Dataset ; dct:title "{one}" ; dcat:isVersionOf d:{other} , d:{one} ; '
+        f"dcat:previousVersion d:{other} , d:plain ; dcat:hasVersion [] , d:plain ."
+        for one, other in ("ab", "ba")
+    ]
+    file.write_text("\n".join([head, *rows, "d:plain a dct:Standard ."]), "utf-8")
+    assert set(source.list()) == {ref("dataset", "a"), ref("dataset", "b")}
+    assert not any(source.fetch(one).gone for one in source.list())
+
+
+@pytest.mark.parametrize(
+    "text", ['dcat:version "a\\nb"', 'dct:publisher [ foaf:name "a\\u0000b" ]']
+)
+def test_what_cannot_be_part_of_a_key(text: str, source: DcatSource, file: Path) -> None:
+    edit(file, 'dcat:version "1.0.0" ;', f"{text} ;")
+    edit(file, "    dct:publisher [ a foaf:Person ; ", "    dct:creator [ a foaf:Person ; ")
+    with pytest.raises(BadPayload, match="cannot be a key"):
+        source.fetch(ref("dataset", "watching-2026"))
+    assert not source.fetch(ref("dataset", "plays")).gone
+    assert ref("dataset", "watching-2026") in set(source.list())
 
 
 def test_other_types_are_refused(source: DcatSource) -> None:

@@ -288,6 +288,8 @@ def test_the_listing_pages_to_its_end(source: GrowthbookSource, replay: Replay) 
         {"experiments": [], "hasMore": True, "nextOffset": 0},
         {"experiments": [], "hasMore": True, "nextOffset": 2},
         {"experiments": [{"name": "no id"}], "hasMore": False},
+        {"experiments": [{"id": "a\nb"}], "hasMore": False},
+        {"experiments": [{"id": "x", "variations": [{"key": "0"}]}], "hasMore": False},
         {"hasMore": False},
         [],
         b'{"experiments": [{"id": "exp_ro',
