@@ -44,6 +44,7 @@ class Reading:
             raise BadPayload(f"the dataset {key} has no name.")
         people, teams = self._owners(dataset)
         shared: dict[str, Any] = {
+            "description": first(dataset, "description"),
             "created": _date(dataset, "dateCreated") or _date(dataset, "datePublished"),
             "licences": sorted({l for told in _licences(dataset) if (l := licence(told))}),
             "schema": _schema(dataset),
@@ -63,7 +64,6 @@ class Reading:
             key,
             **shared,
             name=name,
-            description=first(dataset, "description"),
             identifiers=sorted({*texts(dataset, "identifier"), *texts(dataset, "@id")} - {key}),
             modified=_date(dataset, "dateModified"),
             tags=sorted(set(texts(dataset, "keywords"))),

@@ -72,6 +72,7 @@ def test_a_version(source: CroissantSource) -> None:
     assert told(source, "dataset-version", "plays/1.2.0") >= {
         ("rdf:type", "mlg:DatasetVersion"),
         ("dct:title", "plays 1.2.0"),
+        ("dct:description", "One row for each start of a title."),
         ("dcat:version", "1.2.0"),
         ("mlg:versionOf", "dataset/croissant/plays"),
         ("mlg:digest", f"sha256:{SHA256}"),
