@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
+from xml.parsers import expat
 
 import pyoxigraph as ox
 
@@ -84,9 +85,12 @@ def parse(data: bytes, form: Format, *, base: str, name: str = "the document") -
         raise TooLarge(f"{name} has {len(data):,} bytes; the limit is {MAX_BYTES:,}.")
     _refuse_dangerous(data, form, name)
     try:
-        return list(ox.parse(data, format=form.rdf, base_iri=base, rename_blank_nodes=True))
+        quads = list(ox.parse(data, format=form.rdf, base_iri=base, rename_blank_nodes=True))
     except (SyntaxError, ValueError, OSError) as error:
         raise BadRdf(f"{name} is not {form.media_type}: {error}", **position(error)) from error
+    if form.name == "rdf":
+        _refuse_cut_off(data, form, name)
+    return quads
 
 
 def _refuse_dangerous(data: bytes, form: Format, name: str) -> None:
@@ -96,6 +100,15 @@ def _refuse_dangerous(data: bytes, form: Format, name: str) -> None:
         depth = _depth(data)
         if depth > MAX_DEPTH:
             raise BadRdf(f"{name} nests brackets {depth} deep; the limit is {MAX_DEPTH}.")
+
+
+def _refuse_cut_off(data: bytes, form: Format, name: str) -> None:
+    """The RDF parser takes XML that ends between two elements for a document that says less."""
+    try:
+        expat.ParserCreate().Parse(data, True)
+    except expat.ExpatError as error:
+        where = {"line": error.lineno, "column": error.offset + 1}
+        raise BadRdf(f"{name} is not {form.media_type}: {error}", **where) from error
 
 
 def _depth(data: bytes) -> int:

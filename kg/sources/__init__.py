@@ -103,8 +103,11 @@ class KeepsLineage(Protocol):
 
 KINDS: Final[dict[str, str]] = {
     "airflow": "kg.sources.airflow:AirflowSource",
+    "croissant": "kg.sources.croissant:CroissantSource",
     "dbt": "kg.sources.dbt:DbtSource",
+    "dcat": "kg.sources.dcat:DcatSource",
     "feast": "kg.sources.feast:FeastSource",
+    "growthbook": "kg.sources.growthbook:GrowthbookSource",
     "iceberg": "kg.sources.iceberg:IcebergSource",
     "ldap": "kg.sources.ldap:LdapSource",
     "memory": "kg.sources.memory:MemorySource",

@@ -89,15 +89,16 @@ def moment(record: Payload, name: str) -> str | None:
     return _written(time)
 
 
-def instant(record: Payload, name: str) -> str | None:
-    """A moment in ISO 8601 as the one way to write it in ``xsd:dateTime``."""
+def date_time(record: Payload, name: str) -> str | None:
+    """A moment in ISO 8601 as `moment` writes it; one that names no time zone is in UTC."""
     told = text(record, name)
     if not told:
         return None
     try:
-        return _written(datetime.fromisoformat(told).astimezone(UTC))
+        time = datetime.fromisoformat(told)
+        return _written((time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC))
     except (ValueError, OverflowError) as error:
-        raise _wrong(record, name, "a moment") from error
+        raise _wrong(record, name, "a moment in ISO 8601") from error
 
 
 def double(value: float) -> str:
@@ -117,7 +118,7 @@ def inner(record: Payload, name: str) -> Payload:
 
 
 def _written(time: datetime) -> str:
-    whole, _, fraction = time.strftime("%Y-%m-%dT%H:%M:%S.%f").partition(".")
+    whole, _, fraction = time.replace(tzinfo=None).isoformat().partition(".")
     fraction = fraction.rstrip("0")
     return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
 

@@ -66,3 +66,16 @@ def test_brackets_in_strings_and_iris_are_not_nesting() -> None:
     deep = "[" * 500
     data = f'<a> <b> "{deep}", """{deep}\n"{deep}""", \'{deep}\' .'.encode()
     assert len(formats.parse(data, formats.by_name("turtle"), base=BASE)) == 3
+
+
+def test_rdf_xml_that_is_cut_off_is_refused() -> None:
+    """Also where the parser would be content with what it has: between two elements."""
+    names = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:e="http://example.org/"'
+    said = '<rdf:Description rdf:about="http://example.org/s"><e:p>x</e:p></rdf:Description>\n'
+    whole = f"<rdf:RDF {names}>\n{said}{said}</rdf:RDF>".encode()
+    form = formats.by_name("rdf")
+    assert len(formats.parse(whole, form, base="http://example.org/")) == 2
+    for end in range(len(whole)):
+        with pytest.raises(BadRdf) as refused:
+            formats.parse(whole[:end], form, base="http://example.org/")
+        assert refused.value.details.keys() <= {"line", "column"}

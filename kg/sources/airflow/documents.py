@@ -15,7 +15,7 @@ from urllib.parse import quote
 from kg.errors import BadIri, BadPayload
 from kg.iris import EntityRef
 from kg.model import Document, Payload
-from kg.sources.answers import instant, integer, part, records, required, text
+from kg.sources.answers import date_time, integer, part, records, required, text
 
 _log = logging.getLogger(__name__)
 _NOBODY: Final = "airflow"
@@ -90,8 +90,8 @@ class Documents:
             name=f"{dag} {name}",
             dag=dag,
             status=_status(run),
-            started=instant(run, "start_date"),
-            ended=instant(run, "end_date"),
+            started=date_time(run, "start_date"),
+            ended=date_time(run, "end_date"),
             agents=self._nameable("person", [user] if user else []),
             description=text(run, "note"),
             datasets=self._nameable("dataset", {required(e, "uri") for e in consumed}),
@@ -112,8 +112,8 @@ class Documents:
             step=f"{dag}/{task}",
             status=_status(attempt),
             attempt=tries if tries > 0 else None,
-            started=instant(attempt, "start_date"),
-            ended=instant(attempt, "end_date"),
+            started=date_time(attempt, "start_date"),
+            ended=date_time(attempt, "end_date"),
         )
 
     def asset(self, asset: Payload, events: Iterable[Payload]) -> Document:
@@ -130,7 +130,7 @@ class Documents:
             uri,
             name=text(asset, "name") or uri,
             location=quote(uri, safe=":/?#[]@!$&'()*+,;=%~"),
-            created=instant(asset, "created_at"),
+            created=date_time(asset, "created_at"),
             owners=self._nameable("person", [owner] if isinstance(owner, str) and owner else []),
             tags=[group] if (group := text(asset, "group")) not in ("", "asset") else [],
             producers=sorted(producers),

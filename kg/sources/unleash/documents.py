@@ -13,7 +13,7 @@ from urllib.parse import quote
 from kg.errors import BadPayload
 from kg.iris import EntityRef
 from kg.model import Document, Payload
-from kg.sources.answers import inner, instant, integer, part, records, required, text
+from kg.sources.answers import date_time, inner, integer, part, records, required, text
 
 _INSTANCE: Final = re.compile(r"models:/(m-[0-9A-Za-z_-]+)")
 _VERSION: Final = re.compile(r"models:/([^/]+/[0-9]+)")
@@ -47,7 +47,7 @@ class Documents:
             name=name,
             description=text(flag, "description"),
             status=_status(flag),
-            created=instant(flag, "createdAt"),
+            created=date_time(flag, "createdAt"),
             owners=[owner] if owner else [],
             tags=sorted(_keyword(tag) for tag in tags),
             page=f"{self.pages}/projects/{quote(project, safe='')}/features/{quote(name, safe='')}",

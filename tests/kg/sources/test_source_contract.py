@@ -17,8 +17,11 @@ from kg.sources import KINDS
 from kg.sources.memory import MemorySource
 from kg.sources.mlflow import MlflowSource
 from tests.kg.sources.case_airflow import airflow
+from tests.kg.sources.case_croissant import croissant
 from tests.kg.sources.case_dbt import dbt
+from tests.kg.sources.case_dcat import dcat
 from tests.kg.sources.case_feast import feast
+from tests.kg.sources.case_growthbook import growthbook
 from tests.kg.sources.case_iceberg import iceberg
 from tests.kg.sources.case_ldap import ldap
 from tests.kg.sources.case_metaflow import metaflow
@@ -106,8 +109,11 @@ def mlflow(stack: ExitStack, folder: Path) -> Case:
 
 SOURCES: dict[str, Callable[[ExitStack, Path], Case]] = {
     "airflow": airflow,
+    "croissant": croissant,
     "dbt": dbt,
+    "dcat": dcat,
     "feast": feast,
+    "growthbook": growthbook,
     "iceberg": iceberg,
     "ldap": ldap,
     "memory": memory,
