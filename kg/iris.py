@@ -75,6 +75,9 @@ LAYER_STEWARD: Final = term("mlgc:layer-steward")
 LAYER_DERIVED: Final = term("mlgc:layer-derived")
 DERIVED_BY: Final = term("mlg:derivedBy")
 SUPPORTED_BY: Final = term("mlg:supportedBy")
+OPPOSED_BY: Final = term("mlg:opposedBy")
+SAME_THING_AS: Final = term("mlg:sameThingAs")
+DIFFERENT_THING_FROM: Final = term("mlg:differentThingFrom")
 
 DATE_TIME: Final = term("xsd:dateTime")
 

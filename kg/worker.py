@@ -29,6 +29,7 @@ from kg.ingest import ingest_json
 from kg.model import Change, Entity, Proposal
 from kg.normalise import Contexts
 from kg.pipeline import Counts, Pipeline, Writer
+from kg.resolve import read_identity
 from kg.search.index import SearchIndex
 from kg.sources import Source, connect
 from kg.store import EmbeddedStore
@@ -118,6 +119,7 @@ class Worker:
             store=self.store,
             index=self.index,
             rules=read_rules(vocabulary.statements),
+            identity=read_identity(vocabulary.statements, minter=minter),
             validator=Validator(vocabulary=vocabulary, engine_name=engine, now=self._now),
             minter=minter,
             labels=vocabulary.labels,

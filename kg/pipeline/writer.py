@@ -13,6 +13,7 @@ from kg.enrich import Rules, enrich
 from kg.facts import Facts
 from kg.iris import Minter
 from kg.model import Change, Proposal
+from kg.resolve import IdentityRules, resolve
 from kg.search.entries import Entry, dependents, entries
 from kg.search.index import SearchIndex
 from kg.store import GraphStore
@@ -38,6 +39,7 @@ class Writer:
     store: GraphStore
     index: SearchIndex
     rules: Rules
+    identity: IdentityRules
     validator: Validator
     minter: Minter
     labels: Mapping[str, str]
@@ -57,7 +59,8 @@ class Writer:
         self.put(ready)
 
     def enrich(self, draft: Draft) -> None:
-        """Draws the consequences of a draft."""
+        """Draws the consequences of a draft; links first, since chains may lead through them."""
+        resolve(draft, self.identity)
         enrich(draft, self.rules)
 
     def judge(self, draft: Draft, *, at: datetime) -> Ready:

@@ -16,6 +16,9 @@ from kg.terms import Statement, iri_of, node, text_of
 Names = Mapping[str, Mapping[str, list[tuple[Statement, ...]]]]
 """By rule, the names of an entity, and the facts from which each is read."""
 
+MOST = 20
+"""Entities that may share a name. One that more bear, such as "data", tells none of them."""
+
 _SCHEME, _IN_SCHEME = node(term("mlgc:identity-rules")), term("skos:inScheme")
 _IDENTIFIES, _NAMED_BY = term("mlg:identifies"), term("mlg:namedBy")
 _READ_AS, _EVIDENCE = term("mlg:readAs"), term("mlg:evidence")
@@ -45,7 +48,8 @@ class IdentityRule:
 class IdentityRules:
     """The rules by class, and where the statements stand that can change a name."""
 
-    def __init__(self, rules: Iterable[IdentityRule], *, minter: Minter) -> None:
+    def __init__(self, rules: Iterable[IdentityRule], *, minter: Minter, most: int = MOST) -> None:
+        self.most = most
         self.of_class: dict[str, list[IdentityRule]] = defaultdict(list)
         self.steps: dict[str, set[tuple[str, ...]]] = defaultdict(set)
         """By predicate, the steps that lead to where it is read: the last one first."""
@@ -102,7 +106,9 @@ def _follow(facts: Facts, start: str, path: tuple[str, ...]) -> Iterator[tuple[S
                 yield (passed, *further)
 
 
-def read_identity(ontology: Iterable[Statement], *, minter: Minter) -> IdentityRules:
+def read_identity(
+    ontology: Iterable[Statement], *, minter: Minter, most: int = MOST
+) -> IdentityRules:
     """The identity rules of an ontology. Raises `BadSetting` for one that cannot be used."""
     about: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     wider: set[str] = set()
@@ -111,7 +117,7 @@ def read_identity(ontology: Iterable[Statement], *, minter: Minter) -> IdentityR
         if predicate == iris.SUBPROPERTY_OF:
             wider.add(iri_of(value))
     rules = [facts for facts in about.items() if iri_of(_SCHEME) in facts[1].get(_IN_SCHEME, ())]
-    return IdentityRules((_rule(iri, about, wider) for iri, _ in rules), minter=minter)
+    return IdentityRules((_rule(iri, about, wider) for iri, _ in rules), minter=minter, most=most)
 
 
 def _rule(iri: str, about: Mapping[str, Mapping[str, list[str]]], wider: set[str]) -> IdentityRule:
