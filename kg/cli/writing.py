@@ -30,7 +30,7 @@ _FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_t
 
 
 @contextmanager
-def _working(settings: Settings) -> Iterator[None]:
+def working(settings: Settings) -> Iterator[None]:
     """Sees to it that a worker runs while the block does: the running one, or one of our own."""
     if writer_is_running(settings.data_dir):
         yield
@@ -100,7 +100,7 @@ def _print_counts(counts: Counts, *, as_data: bool) -> None:
 def sync(settings: Settings, sources: tuple[str, ...], as_data: bool) -> None:
     """List everything at the sources (default: all), hydrate it, and mark what is gone."""
     results: dict[str, dict[str, object]] = {}
-    with _working(settings), Service(settings) as service:
+    with working(settings), Service(settings) as service:
         for name in sources or sorted(settings.sources):
             results[name] = _sync(service, name)
     failed = [name for name, result in results.items() if "error" in result]
@@ -146,7 +146,7 @@ def submit(
     """Submit metadata (Turtle, JSON-LD, N-Triples, N-Quads, RDF/XML; - is standard input)."""
     documents = [(str(file), *_read(file, form)) for file in files]
     refused = 0
-    with _working(settings), Service(settings) as service:
+    with working(settings), Service(settings) as service:
         for name, body, known in documents:
             outcome = service.submit(body, known, by=by)
             refused += outcome.state == "refused"

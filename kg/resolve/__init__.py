@@ -6,6 +6,34 @@ knows names, and `links` the only one that compares them.
 
 from kg.resolve.holders import NAMES
 from kg.resolve.links import REVIEW, resolve
+from kg.resolve.review import (
+    CHOICES,
+    DECISION,
+    Choice,
+    Decided,
+    Decision,
+    Waiting,
+    apply,
+    decided,
+    decision,
+    waiting,
+)
 from kg.resolve.rules import IdentityRules, read_identity
 
-__all__ = ["NAMES", "REVIEW", "IdentityRules", "read_identity", "resolve"]
+__all__ = [
+    "CHOICES",
+    "DECISION",
+    "NAMES",
+    "REVIEW",
+    "Choice",
+    "Decided",
+    "Decision",
+    "IdentityRules",
+    "Waiting",
+    "apply",
+    "decided",
+    "decision",
+    "read_identity",
+    "resolve",
+    "waiting",
+]

@@ -80,7 +80,8 @@ def _pair(one: str, other: str) -> tuple[str, str]:
 def _touched(draft: Draft, rules: IdentityRules) -> tuple[set[str], set[tuple[str, str]]]:
     """The entities whose names may have changed, and the pairs of which a steward spoke."""
     either: Facts | None = None
-    touched: set[str] = set()
+    touched: set[str] = set()  # by their type: it came or went
+    named: set[str] = set()  # by what they are called: most of them are of other classes
     pairs: set[tuple[str, str]] = set()
     for record in (draft.asserted, draft.retracted):
         for said in record.values():
@@ -90,10 +91,11 @@ def _touched(draft: Draft, rules: IdentityRules) -> tuple[set[str], set[tuple[st
                         touched.add(subject)
                 elif predicate in rules.steps:
                     for steps in rules.steps[predicate]:
-                        either = either or (draft.facts.either() if steps else None)
-                        touched.update(_back(either, steps, subject) if either else (subject,))
+                        either = either or draft.facts.either()
+                        named.update(_back(either, steps, subject) if steps else (subject,))
                 elif predicate in _DECISIONS and (other := iri_of(value)) and other != subject:
                     pairs.add(_pair(subject, other))
+    touched.update(iri for iri in named - touched if rules.apply(draft.facts, iri))
     return touched, pairs
 
 

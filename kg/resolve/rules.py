@@ -63,6 +63,11 @@ class IdentityRules:
     def source(self, iri: str) -> str:
         return self._minter.parse(iri).source
 
+    def apply(self, facts: Facts, iri: str) -> bool:
+        """Whether there is a rule for what an entity is."""
+        types = facts.properties(iri).get(iris.TYPE, ())
+        return any(value in self.of_class for value in types)
+
     def names(self, facts: Facts, iri: str) -> tuple[list[IdentityRule], Names]:
         """The rules for an entity, and what they call it; none for what is no entity, or gone."""
         said = facts.properties(iri)

@@ -146,6 +146,9 @@ class Checkpoint:
         for found in statements(self.store, subject, predicate, value, graph):
             yield (*found, graph)
 
+    def has(self, quad: Quad) -> bool:
+        return has(self.store, quad)
+
     def close(self) -> None:
         del self.store
         self._lock.close()
