@@ -72,17 +72,17 @@ def _print(page: ReviewPage) -> None:
             when = as_json(pair.at) or "unknown"
             click.echo(f"  {pair.decision} by {pair.by or 'unknown'}, {when}")
         for evidence in pair.evidence:
-            click.echo(f"  {evidence.rule.name}: {_facts(evidence.facts)}")
+            _print_facts(evidence.rule.name, evidence.facts)
         if pair.against:
-            click.echo(f"  against: {_facts(pair.against)}")
+            _print_facts("against", pair.against)
     click.echo(f"{len(page.pairs)} of {page.total} pairs, {page.state}", err=True)
 
 
-def _facts(facts: tuple[Said, ...]) -> str:
-    return "; ".join(
-        f"{fact.subject.ref or fact.subject.iri} {fact.property.name} {fact.value.text}"
-        for fact in facts
-    )
+def _print_facts(why: str, facts: tuple[Said, ...]) -> None:
+    click.echo(f"  {why}:")
+    for fact in facts:
+        subject = fact.subject.ref or fact.subject.iri
+        click.echo(f"    {subject} {fact.property.name} {fact.value.text}")
 
 
 COMMANDS = (review,)

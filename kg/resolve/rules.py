@@ -83,13 +83,13 @@ class IdentityRules:
         found: dict[str, dict[str, list[tuple[Statement, ...]]]] = {}
         for rule in rules:
             named: dict[str, list[tuple[Statement, ...]]] = {}
-            if rule.by_key and (name := _read(rule, key)):
-                # The key stands in the IRI; the fact is that there is an entity of that IRI.
-                named[name] = [((iri, iris.TYPE, node(rule.of_class)),)]
             for path in rule.paths:
                 for supports in _follow(facts, iri, path):
                     if name := _read(rule, text_of(supports[-1][2])):
                         named.setdefault(name, []).append(supports)
+            if rule.by_key and (name := _read(rule, key)) and name not in named:
+                # The key stands in the IRI; the fact is that there is an entity of that IRI.
+                named[name] = [((iri, iris.TYPE, node(rule.of_class)),)]
             if named:
                 found[rule.iri] = named
         return rules, found

@@ -157,7 +157,7 @@ def test_the_command(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
         return run(["--config", str(config), "review", *arguments])
 
     assert mlg() == 0
-    assert "table name of a dataset: dataset/dbt/media.plays" in capsys.readouterr().out
+    assert "table name of a dataset:\n    dataset/dbt/media.plays" in capsys.readouterr().out
     assert mlg("list", "--json") == 0
     page = json.loads(capsys.readouterr().out)
     assert (page["total"], page["state"]) == (1, "open")
