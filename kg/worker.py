@@ -254,6 +254,12 @@ class Worker:
         if time.monotonic() - self._published_at > PUBLISH_SECONDS:
             self.publish()
 
+    def rebuild_links(self) -> int:
+        """Draws all links again by the identity rules; answers how many statements moved."""
+        moved = self.writer.rebuild_links(at=self._now())
+        self.publish()
+        return moved
+
     def publish(self) -> None:
         """Makes everything committed so far visible to readers."""
         version = self.store.version

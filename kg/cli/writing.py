@@ -191,10 +191,18 @@ def load(settings: Settings, files: tuple[Path, ...]) -> None:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["search"]))
+@click.argument("what", type=click.Choice(["search", "links"]), metavar="WHAT")
 @click.pass_obj
 def rebuild(settings: Settings, what: str) -> None:
-    """Build the search index again from the graph. Stop the worker first."""
+    """Build the search index, or the links by the identity rules, again.
+
+    WHAT is search or links: links after the identity rules have changed. Stop the worker first.
+    """
+    if what == "links":
+        with Worker(settings, sources={}) as worker:
+            moved = worker.rebuild_links()
+        click.echo(f"{moved} statements came or went.", err=True)
+        return
     with Worker(settings, sources={}, fresh_index=True) as worker:
         entities = worker.writer.rebuild_index()
     click.echo(f"The {what} index holds {entities} entities.", err=True)

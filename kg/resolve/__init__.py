@@ -5,7 +5,7 @@ knows names, and `links` the only one that compares them.
 """
 
 from kg.resolve.holders import NAMES
-from kg.resolve.links import REVIEW, resolve
+from kg.resolve.links import REVIEW, resolve, resolve_again
 from kg.resolve.review import (
     CHOICES,
     DECISION,
@@ -35,5 +35,6 @@ __all__ = [
     "decision",
     "read_identity",
     "resolve",
+    "resolve_again",
     "waiting",
 ]

@@ -20,9 +20,9 @@ from kg import iris
 from kg.draft import DERIVED, Draft
 from kg.facts import Facts
 from kg.iris import graph
-from kg.resolve.holders import Holders, Key
+from kg.resolve.holders import NAMES, Holders, Key
 from kg.resolve.rules import IdentityRule, IdentityRules, Names
-from kg.terms import Quad, Statement, iri_of, literal, node, quoted
+from kg.terms import Quad, Statement, iri_of, literal, node, quoted, unquoted
 
 REVIEW = graph("review")
 MAX_SUPPORTS = 20
@@ -46,8 +46,28 @@ class Verdict:
 def resolve(draft: Draft, rules: IdentityRules) -> None:
     """Brings names, links and the review list in line with all that a draft changes."""
     touched, pairs = _touched(draft, rules)
-    if not touched and not pairs:
-        return
+    if touched or pairs:
+        _bring_in_line(draft, rules, touched, pairs)
+
+
+def resolve_again(draft: Draft, rules: IdentityRules) -> None:
+    """The same for all that there is: after rules have changed, or where there were none."""
+    touched = {iri for of in rules.of_class for iri in draft.facts.subjects(iris.TYPE, of)} | {
+        quad[0] for quad in draft.store.quads(graph=NAMES)
+    }
+    pairs: set[tuple[str, str]] = set()
+    for name in (DERIVED, REVIEW):
+        for quad in draft.store.quads(predicate=iris.REIFIES, graph=name):
+            subject, predicate, value = unquoted(quad[2])
+            if predicate == iris.SAME_THING_AS:
+                pairs.add(_pair(subject, iri_of(value)))
+    _bring_in_line(draft, rules, touched, pairs)
+
+
+def _bring_in_line(
+    draft: Draft, rules: IdentityRules, touched: set[str], pairs: set[tuple[str, str]]
+) -> None:
+    """Renames what is touched, and judges the pairs, and those that names bring together."""
     judge = _Judge(draft, rules)
     keys = {iri: judge.holders.rename(iri, _values(judge.names(iri))) for iri in touched}
     compares = {r.iri for of in rules.of_class.values() for r in of if r.conclusive or r.suggestive}

@@ -176,6 +176,21 @@ def test_a_name_at_the_end_of_a_path(tmp_path: Path) -> None:
         assert world.doubts() == set()
 
 
+def test_rules_that_have_changed_are_brought_to_all_that_is_there(tmp_path: Path) -> None:
+    none = IdentityRules([], minter=MINTER)
+    with closing(World(tmp_path, none)) as world:
+        world.tell(ADA, ADA_TOO, PLAYS, PLAYS_MAYBE)
+        assert world.kept() == set()
+        world.again(RULES)
+        assert world.links() == both(ONE)
+        assert len(world.doubts()) == 1
+        kept = world.kept()
+        world.again(RULES)
+        assert world.kept() == kept
+        world.again(none)
+        assert world.kept() == set()
+
+
 # --- the law ----------------------------------------------------------------------------------
 
 FACTS = {
@@ -251,6 +266,8 @@ def test_incremental_equals_full(tellings: list[tuple[Layer, list[Entity]]]) -> 
             told = [e for (_, kind), e in final.items() if kind == layer and not e.gone]
             whole.tell(*told, layer=layer)
         assert world.kept() == whole.kept()
+        world.again(FEW)
+        assert world.kept() == whole.kept(), "there is nothing to do again"
 
 
 def by_hand(world: World, rules: IdentityRules) -> tuple[set[Pair], set[Pair]]:

@@ -10,7 +10,7 @@ from kg.commit import commit, propose
 from kg.draft import DERIVED, Draft
 from kg.iris import EntityRef, Minter, class_of_type, term
 from kg.model import Entity, Layer, Proposal
-from kg.resolve import NAMES, REVIEW, IdentityRules, resolve
+from kg.resolve import NAMES, REVIEW, IdentityRules, resolve, resolve_again
 from kg.store import EmbeddedStore
 from kg.terms import Quad, Statement, iri_of, literal, node, unquoted
 
@@ -73,6 +73,16 @@ class World:
         for one in entities:
             propose(draft, Proposal(entity=one, layer=layer), at=at)
         resolve(draft, self.rules)
+        self._commit(draft, at)
+
+    def again(self, rules: IdentityRules) -> None:
+        """Goes on by other rules, and draws everything again by these."""
+        self.rules = rules
+        draft = Draft(self.store)
+        resolve_again(draft, rules)
+        self._commit(draft, START + timedelta(minutes=self.store.version))
+
+    def _commit(self, draft: Draft, at: datetime) -> None:
         if change := commit(draft, version=self.store.version + 1, at=at):
             self.store.apply(change)
 
