@@ -101,11 +101,14 @@ def _touched(draft: Draft, rules: IdentityRules) -> tuple[set[str], set[tuple[st
     """The entities whose names may have changed, and the pairs of which a steward spoke."""
     either: Facts | None = None
     touched: set[str] = set()  # by their type: it came or went
+    watched = {iris.TYPE, *rules.steps, *_DECISIONS}
     named: set[str] = set()  # by what they are called: most of them are of other classes
     pairs: set[tuple[str, str]] = set()
     for record in (draft.asserted, draft.retracted):
         for said in record.values():
             for subject, predicate, value in said:
+                if predicate not in watched:
+                    continue
                 if predicate == iris.TYPE:
                     if value in rules.of_class:
                         touched.add(subject)
@@ -113,7 +116,7 @@ def _touched(draft: Draft, rules: IdentityRules) -> tuple[set[str], set[tuple[st
                     for steps in rules.steps[predicate]:
                         either = either or draft.facts.either()
                         named.update(_back(either, steps, subject) if steps else (subject,))
-                elif predicate in _DECISIONS and (other := iri_of(value)) and other != subject:
+                elif (other := iri_of(value)) and other != subject:
                     pairs.add(_pair(subject, other))
     touched.update(iri for iri in named - touched if rules.apply(draft.facts, iri))
     return touched, pairs
