@@ -92,6 +92,8 @@ def commit(draft: Draft, *, version: int, at: datetime) -> Change:
         draft.add((revision, iris.RECORDED_AT, when, HISTORY))
         draft.add((revision, iris.CAUSED_BY, cause, HISTORY))
         draft.add((revision, iris.IN_LAYER, _LAYERS[layer], HISTORY))
+        if layer == "steward" and draft.stated_by is not None:
+            draft.add((revision, iris.STATED_BY, literal(draft.stated_by), HISTORY))
         if creates:
             continue
         for statement in asserted:

@@ -91,6 +91,8 @@ class Draft:
         self.created: set[str] = set()
         self.causes: dict[str, str] = {}
         """The event or request behind a change of an entity, by its IRI."""
+        self.stated_by: str | None = None
+        """Who made the request behind the draft, if it is one."""
 
     def held(self, iri: str) -> Held:
         """What the graph states of an entity, this draft included."""

@@ -20,7 +20,7 @@ from kg.iris import EntityRef, Minter, graph
 from kg.model import Finding
 from kg.store import Checkpoint
 from kg.terms import Statement, datatype_of, iri_of, is_literal, language_of, node, text_of
-from kg.views import EntityView, Fact, Named, Relation, Value
+from kg.views import EntityView, Fact, Named, Relation, Said, Value
 from kg.vocabulary import Vocabulary
 
 FIRST = 10
@@ -125,6 +125,16 @@ class Portrayer:
                 pairs.append(f"{self.vocabulary.label(predicate)} {name}")
         return ": ".join(filter(None, [title, ", ".join(pairs)]))
 
+    def said(self, statement: Statement) -> Said:
+        """A statement in words."""
+        subject, predicate, value = statement
+        end = iri_of(value)
+        shown = Value(text=self.named(end).name, iri=end) if end else self._value(value)
+        label = self.vocabulary.label(predicate)
+        return Said(
+            subject=self.named(subject), property=Named(iri=predicate, name=label), value=shown
+        )
+
     def _value(self, value: str) -> Value:
         if iri := iri_of(value):
             return Value(text=self._term(iri), iri=iri)
@@ -148,6 +158,10 @@ class Portrayer:
     def _incoming(self, iri: str) -> list[Relation]:
         sources: dict[str, set[str]] = defaultdict(set)
         for subject, predicate, _ in islice(self.checkpoint.pointing(iri), MAX_COUNTED):
+            if self.vocabulary.is_symmetric(predicate) and self.checkpoint.holds(
+                (iri, predicate, node(subject))
+            ):
+                continue  # told already, from this side
             if (entity := subject.partition("#")[0]) != iri:
                 sources[predicate].add(entity)
         found = []

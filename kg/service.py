@@ -27,6 +27,8 @@ from kg.formats import Format, serialise
 from kg.ingest import MAX_LINEAGE_DEPTH, parse_json
 from kg.iris import EntityRef, Minter
 from kg.model import Event, Finding, Report
+from kg.pairs import review_page
+from kg.resolve import DECISION, Decision
 from kg.search.searcher import Searcher
 from kg.sources import KeepsLineage, Notifies, Source, connect
 from kg.store import Checkpoint, newest, open_checkpoint, writer_is_running
@@ -39,6 +41,8 @@ from kg.views import (
     FacetCount,
     Hit,
     Outcome,
+    ReviewPage,
+    ReviewState,
     SearchPage,
     SourceStatus,
     Status,
@@ -151,6 +155,16 @@ class Service:
         self.answers.parse(data, format=form.name, base=self.minter.prefix)
         id = str(uuid4())
         self.inbox.ask(id=id, kind="submission", body=data, format=form.name, by=by)
+        return self._decided(id)
+
+    def decide(self, decision: Decision, *, by: str = "anonymous") -> Outcome:
+        """Says of two entities that they are one thing or two, or takes that back; waits likewise."""
+        id = str(uuid4())
+        self.inbox.ask(id=id, kind=DECISION, body=decision.encode(), format="json", by=by)
+        return self._decided(id)
+
+    def _decided(self, id: str) -> Outcome:
+        """The outcome of a request, once there is one or the time to wait is over."""
         deadline = time.monotonic() + self.settings.number("server.wait_seconds")
         while (outcome := self.outcome(id)).state == "pending" and time.monotonic() < deadline:
             time.sleep(WAIT_STEP)
@@ -195,6 +209,14 @@ class Service:
     def suggest(self, text: str) -> tuple[Hit, ...]:
         """The best few entities while a person types."""
         return self._searcher.suggest(text)
+
+    def review(
+        self, *, state: ReviewState = "open", offset: int = 0, limit: int = 50
+    ) -> ReviewPage:
+        """Pairs of entities that may be one thing: those to decide, or those that are decided."""
+        checkpoint = self.checkpoint()
+        portrayer = Portrayer(checkpoint=checkpoint, vocabulary=self.vocabulary, minter=self.minter)
+        return review_page(portrayer, state=state, offset=offset, limit=limit)
 
     def validate(self, data: bytes, form: Format, *, engine: str = "shacl") -> Report:
         """Validates a document against the core shapes, in a process with limits. Stores nothing."""

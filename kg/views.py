@@ -13,6 +13,7 @@ from kg.iris import EntityRef
 from kg.model import Finding
 
 State = Literal["hydrated", "awaiting", "gone"]
+ReviewState = Literal["open", "decided"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,46 @@ class Relation:
     items: tuple[Named, ...]
     total: int
     derived: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One statement, in words."""
+
+    subject: Named
+    property: Named
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The facts by which two entities agree under an identity rule."""
+
+    rule: Named
+    facts: tuple[Said, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewPair:
+    """Two entities that may be one thing; ``decision`` is what a steward said of them, if any did."""
+
+    one: Named
+    other: Named
+    evidence: tuple[Evidence, ...] = ()
+    against: tuple[Said, ...] = ()
+    decision: str | None = None
+    by: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewPage:
+    """Some of the pairs in a state, and how many there are."""
+
+    state: ReviewState
+    total: int
+    offset: int
+    pairs: tuple[ReviewPair, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

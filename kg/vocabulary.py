@@ -26,6 +26,7 @@ _DEFINITION, _CLASS = term("skos:definition"), node(term("owl:Class"))
 _COMMENT, _SELECT = term("rdfs:comment"), term("sh:select")
 _PREFIXES, _DECLARE = term("sh:prefixes"), term("sh:declare")
 _PREFIX, _NAMESPACE = term("sh:prefix"), term("sh:namespace")
+_SYMMETRIC = node(term("owl:SymmetricProperty"))
 _KEYWORDS = term("schema:keywords")
 
 
@@ -77,6 +78,10 @@ class Vocabulary:
 
     def is_derived(self, iri: str) -> bool:
         return self._text(iri, _IS_DERIVED) == "true"
+
+    def is_symmetric(self, iri: str) -> bool:
+        """Whether a property holds both ways if it holds one way."""
+        return _SYMMETRIC in self._facts.get(iri, {}).get(iris.TYPE, ())
 
     def is_term(self, iri: str) -> bool:
         return iri in self._facts

@@ -29,6 +29,7 @@ from kg.ingest import ingest_json
 from kg.model import Change, Entity, Proposal
 from kg.normalise import contexts_of
 from kg.pipeline import Counts, Pipeline, Writer
+from kg.resolve import read_identity
 from kg.search.index import SearchIndex
 from kg.sources import Source, connect
 from kg.store import EmbeddedStore
@@ -114,6 +115,7 @@ class Worker:
             store=self.store,
             index=self.index,
             rules=read_rules(vocabulary.statements),
+            identity=read_identity(vocabulary.statements, minter=minter),
             validator=Validator(vocabulary=vocabulary, engine_name=engine, now=self._now),
             minter=minter,
             labels=vocabulary.labels,
@@ -247,6 +249,12 @@ class Worker:
     def _publish_if_due(self) -> None:
         if time.monotonic() - self._published_at > PUBLISH_SECONDS:
             self.publish()
+
+    def rebuild_links(self) -> int:
+        """Draws all links again by the identity rules; answers how many statements moved."""
+        moved = self.writer.rebuild_links(at=self._now())
+        self.publish()
+        return moved
 
     def publish(self) -> None:
         """Makes everything committed so far visible to readers."""

@@ -11,6 +11,7 @@ from kg import __version__
 from kg.service import Service
 from server import (
     context,
+    decisions,
     errors,
     events,
     headers,
@@ -18,6 +19,7 @@ from server import (
     linked_data,
     links,
     portal,
+    review,
     search,
     sparql,
     submit,
@@ -29,6 +31,7 @@ _NAVIGATION: Final = (
     ("search.page", "Search"),
     ("sparql.endpoint", "SPARQL"),
     ("validate.page", "Validate"),
+    ("review.page", "Review"),
 )
 
 
@@ -47,7 +50,8 @@ def build(service: Service) -> Flask:
     context.install(app, service)
     errors.register(app)
     headers.register(app, base=service.settings.base)
-    for module in (portal, search, sparql, linked_data, events, submit, validate, health):
+    modules = (portal, search, sparql, linked_data, events, submit, review, decisions)
+    for module in (*modules, validate, health):
         app.register_blueprint(module.blueprint)
     _dress(app, service)
     return app

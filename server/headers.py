@@ -20,7 +20,7 @@ _SECURITY: Final = (
     ("Referrer-Policy", "same-origin"),
 )
 
-_WRITES: Final = frozenset({"events", "submit"})
+_WRITES: Final = frozenset({"decisions", "events", "submit"})
 """Blueprints that change something. No page of another origin may call them."""
 
 _READABLE: Final = (

@@ -17,6 +17,7 @@ _PUBLIC: Final = (
     "steward",
     "derived",
     "findings",
+    "review",
     "history",
     "quarantine",
     "ontology",

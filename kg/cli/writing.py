@@ -31,7 +31,7 @@ _FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_t
 
 
 @contextmanager
-def _working(settings: Settings) -> Iterator[None]:
+def working(settings: Settings) -> Iterator[None]:
     """Sees to it that a worker runs while the block does: the running one, or one of our own."""
     if writer_is_running(settings.data_dir):
         yield
@@ -102,7 +102,7 @@ def _print_counts(counts: Counts, *, as_data: bool) -> None:
 def sync(settings: Settings, sources: tuple[str, ...], full: bool, as_data: bool) -> None:
     """List everything at the sources (default: all), hydrate what differs, and mark what is gone."""
     results: dict[str, dict[str, object]] = {}
-    with _working(settings), Service(settings) as service:
+    with working(settings), Service(settings) as service:
         for name in sources or sorted(settings.sources):
             results[name] = _sync(service, name, full=full)
     failed = [name for name, result in results.items() if "error" in result]
@@ -154,7 +154,7 @@ def submit(
     """Submit metadata (Turtle, JSON-LD, N-Triples, N-Quads, RDF/XML; - is standard input)."""
     documents = [(str(file), *_read(file, form)) for file in files]
     refused = 0
-    with _working(settings), Service(settings) as service:
+    with working(settings), Service(settings) as service:
         for name, body, known in documents:
             outcome = service.submit(body, known, by=by)
             refused += outcome.state == "refused"
@@ -199,10 +199,18 @@ def load(settings: Settings, files: tuple[Path, ...]) -> None:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["search"]))
+@click.argument("what", type=click.Choice(["search", "links"]), metavar="WHAT")
 @click.pass_obj
 def rebuild(settings: Settings, what: str) -> None:
-    """Build the search index again from the graph. Stop the worker first."""
+    """Build the search index, or the links by the identity rules, again.
+
+    WHAT is search or links: links after the identity rules have changed. Stop the worker first.
+    """
+    if what == "links":
+        with Worker(settings, sources={}) as worker:
+            moved = worker.rebuild_links()
+        click.echo(f"{moved} statements came or went.", err=True)
+        return
     with Worker(settings, sources={}, fresh_index=True) as worker:
         entities = worker.writer.rebuild_index()
     click.echo(f"The {what} index holds {entities} entities.", err=True)

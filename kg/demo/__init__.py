@@ -4,7 +4,8 @@
 the graph learns of it as of anything else, by thin events. Most of it is in order. What is not is
 meant, so that every question has an answer: an owner who left, a dataset without a licence, a
 feature that nobody reads, a running test on a model that nobody trains, a lost day of events
-under the model of the home page, a reference that no source knows, and more.
+under the model of the home page, a reference that no source knows, and more. The orchestrator calls a
+dataset and a person by names of its own: one is known to be the warehouse's, one may be Ada.
 
 Anybody may edit the copies that `write_settings` lays out: a source reads its file anew when it
 has changed, and an event makes the graph look.

@@ -7,7 +7,8 @@ is written: what the change adds is there once, and what it removes is not.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 from kg.draft import Graphs
 from kg.facts import Facts, Properties
@@ -67,8 +68,18 @@ class Ahead:
         """What the change adds to a graph, ordered when it is first asked for; most never are."""
         found = self._graphs.get(name)
         if found is None:
-            found = self._graphs[name] = _Graph(quad for quad in self._added if quad[3] == name)
+            quads = self._parted.get(name, ()) if name else self._added
+            found = self._graphs[name] = _Graph(quad for quad in quads if quad[3] == name)
         return found
+
+    @cached_property
+    def _parted(self) -> Mapping[str, list[Quad]]:
+        """What the change adds to named graphs: gone through once, since several are asked for."""
+        parted: dict[str, list[Quad]] = defaultdict(list)
+        for quad in self._added:
+            if quad[3]:
+                parted[quad[3]].append(quad)
+        return parted
 
 
 class _Graph:

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from kg.commit import propose
 from kg.draft import Draft
-from kg.errors import SystemFailure
+from kg.errors import MlgError, SystemFailure
 from kg.events import Inbox, Request
 from kg.iris import Minter, graph
 from kg.model import Entity, Finding, Proposal
 from kg.pipeline.counts import Counts
 from kg.pipeline.writer import Writer
+from kg.resolve import DECISION, apply, decision
 from kg.submission import Submission, decode
 from kg.validate import report_quads
 
@@ -29,7 +30,10 @@ def decide(
 ) -> Decided:
     """Decides one request, come what may: one that is undecided would come back for ever."""
     try:
-        return _submission(decode(request, minter), writer=writer, inbox=inbox, at=at)
+        if request.kind == DECISION:
+            return _decision(request, writer=writer, inbox=inbox, minter=minter, at=at)
+        submission = decode(request, minter)
+        return _submission(submission, by=request.sent_by, writer=writer, inbox=inbox, at=at)
     except SystemFailure:
         raise
     except Exception as error:  # noqa: BLE001 - nor come back for ever
@@ -39,7 +43,29 @@ def decide(
         return Counts(refused=1), ()
 
 
-def _submission(submission: Submission, *, writer: Writer, inbox: Inbox, at: datetime) -> Decided:
+def _decision(
+    request: Request, *, writer: Writer, inbox: Inbox, minter: Minter, at: datetime
+) -> Decided:
+    """Commits what a person says of two entities: that they are one thing, or two, or neither."""
+    draft = Draft(writer.store)
+    draft.stated_by = request.sent_by
+    try:
+        pair = apply(draft, decision(request.body, minter=minter), minter=minter)
+    except MlgError as error:
+        problem = {"code": error.code, "detail": str(error), **error.details}
+        inbox.decide(request.id, "refused", {"problem": problem})
+        return Counts(refused=1), ()
+    draft.causes |= dict.fromkeys(pair, request.id)
+    writer.enrich(draft)
+    writer.commit(draft, at=at)
+    writer.store.publish()
+    inbox.decide(request.id, "done", {"iris": list(pair)})
+    return Counts(accepted=1, statements=len(draft.changes())), ()
+
+
+def _submission(
+    submission: Submission, *, by: str, writer: Writer, inbox: Inbox, at: datetime
+) -> Decided:
     """Commits what a person submitted, or refuses it with the violations that it would make.
 
     Old debt does not refuse new work: only violations that were not there before count.
@@ -48,6 +74,7 @@ def _submission(submission: Submission, *, writer: Writer, inbox: Inbox, at: dat
         inbox.decide(submission.id, "refused", submission.outcome())
         return Counts(refused=1), ()
     draft = Draft(writer.store)
+    draft.stated_by = by
     for entity in submission.entities:
         replaces = frozenset(predicate for _, predicate, _ in entity.statements)
         proposal = Proposal(entity=entity, layer="steward", cause=submission.id, replaces=replaces)

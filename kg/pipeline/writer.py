@@ -13,6 +13,7 @@ from kg.enrich import Rules, enrich
 from kg.facts import Facts
 from kg.iris import Minter
 from kg.model import Change, Proposal
+from kg.resolve import IdentityRules, resolve, resolve_again
 from kg.search.entries import Entry, dependents, entries
 from kg.search.index import SearchIndex
 from kg.store import GraphStore
@@ -38,6 +39,7 @@ class Writer:
     store: GraphStore
     index: SearchIndex
     rules: Rules
+    identity: IdentityRules
     validator: Validator
     minter: Minter
     labels: Mapping[str, str]
@@ -57,7 +59,8 @@ class Writer:
         self.put(ready)
 
     def enrich(self, draft: Draft) -> None:
-        """Draws the consequences of a draft."""
+        """Draws the consequences of a draft; links first, since chains may lead through them."""
+        resolve(draft, self.identity)
         enrich(draft, self.rules)
 
     def judge(self, draft: Draft, *, at: datetime) -> Ready:
@@ -100,6 +103,14 @@ class Writer:
         entities = sorted(iri for iri in typed if self.minter.is_entity(iri))
         found = entries(self.store, entities, minter=self.minter, labels=self.labels)
         return self.index.rebuild(found, version=self.store.version)
+
+    def rebuild_links(self, *, at: datetime) -> int:
+        """Draws all links and doubts again by the rules, and answers how many statements moved."""
+        draft = Draft(self.store)
+        resolve_again(draft, self.identity)
+        enrich(draft, self.rules)
+        self.commit(draft, at=at)
+        return len(draft.changes())
 
     def _revalidate(self, draft: Draft, changes: set[Statement], at: datetime) -> None:
         """Puts the difference in findings into the draft, for all that the changes can affect."""

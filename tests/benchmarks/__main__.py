@@ -25,6 +25,7 @@ SIZES: dict[str, tuple[list[str], list[str]]] = {
         ["--events", "100000", "--entities", "10000"],
         ["--events", "5000", "--entities", "500"],
     ),
+    "identity": ([], []),
     "validation": (["--triples", "1000000"], ["--triples", "2000"]),
 }
 """Each benchmark's arguments, whole and quick."""

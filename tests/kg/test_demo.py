@@ -19,6 +19,7 @@ import pytest
 from kg import demo, iris
 from kg.config import Settings, load
 from kg.iris import PREFIXES, EntityRef, class_of_type
+from kg.resolve import REVIEW
 from kg.resources import data_dir
 from kg.sources import connect
 from kg.worker import Worker
@@ -27,6 +28,12 @@ BASE = "http://localhost:8080"
 ANSWERS = Path(__file__).parents[1] / "data" / "demo"
 QUERIES = sorted(path.stem for path in (data_dir("ontology") / "queries").glob("*.ttl"))
 UNKNOWN = "dataset-version/warehouse/partners.audience_segments@2026-09"
+
+OTHER_NAMES = {
+    ("dataset", "s3a://warehouse/media/play_events/"),
+    ("person", "AURORA\\ada.okafor"),
+}
+"""What the orchestrator calls by names of its own: a dataset, surely, and a person, maybe."""
 
 INTENDED = {
     # violations
@@ -91,10 +98,14 @@ def select(graph: ox.Store, query: str) -> list[list[str | None]]:
 
 
 def test_each_payload_stands_in_the_source_that_owns_its_type() -> None:
+    others = set()
     for source, payloads in universe().items():
-        assert {demo.LINKS[payload["type"]] for payload in payloads} == {source}
+        for payload in payloads:
+            if demo.LINKS[payload["type"]] != source:
+                others.add((source, payload["type"], payload["key"]))
         names = Counter((payload["type"], payload["key"]) for payload in payloads)
         assert max(names.values()) == 1
+    assert others == {("orchestrator", kind, key) for kind, key in OTHER_NAMES}
 
 
 def test_each_key_of_a_payload_is_understood(settings: Settings) -> None:
@@ -218,6 +229,26 @@ def test_the_worked_chain_explains_itself(graph: ox.Store) -> None:
             "experiment-cell/experiments/12345/2",
             "experiment/experiments/12345",
         ]
+    ]
+
+
+def test_one_thing_with_two_names_is_linked_and_a_doubt_is_put_before_a_person(
+    graph: ox.Store,
+) -> None:
+    dataset = "dataset/orchestrator/s3a:%2F%2Fwarehouse%2Fmedia%2Fplay_events%2F"
+    rows = select(graph, "SELECT ?one ?other { ?one mlg:sameThingAs ?other } ORDER BY ?one")
+    assert rows == [
+        [dataset, "dataset/warehouse/media.play_events"],
+        ["dataset/warehouse/media.play_events", dataset],
+    ]
+    reviewed = graph.query(
+        "SELECT DISTINCT ?one ?other { ?why rdf:reifies <<( ?one mlg:sameThingAs ?other )>> }",
+        prefixes=PREFIXES,
+        default_graph=ox.NamedNode(REVIEW),
+    )
+    assert isinstance(reviewed, ox.QuerySolutions)
+    assert [[short(term) for term in row] for row in reviewed] == [
+        ["person/directory/ada.okafor@aurora.example", "person/orchestrator/AURORA%5Cada.okafor"]
     ]
 
 

@@ -200,7 +200,7 @@ def test_every_term_is_used(
     used |= (
         predicates(examples) | predicates(ontology) | {prefixes["mlg"] + name for name in concrete}
     )
-    query = "SELECT ?s WHERE { ?t rdfs:subClassOf|rdfs:subPropertyOf ?s }"
+    query = "SELECT ?s WHERE { ?t rdfs:subClassOf|rdfs:subPropertyOf|mlg:namedBy ?s }"
     used |= {iri for (iri,) in rows(ontology, query, prefixes)}
     query = "SELECT ?p WHERE { { ?p mlg:isDerived true } UNION { ?p owl:inverseOf ?q } }"
     used |= {iri for (iri,) in rows(ontology, query, prefixes)}
