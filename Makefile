@@ -11,7 +11,7 @@ AIRFLOW := .venv-airflow
 UNLEASH := .venv-unleash
 PEERS := .venv-peers
 
-.PHONY: demo test test-sources test-all check bench constraints clean
+.PHONY: demo test test-sources sources test-all check bench constraints clean
 
 demo: $(VENV)/.ready
 	$(BIN)/mlg demo --port $(PORT)
@@ -21,14 +21,15 @@ test: check
 
 # With real source systems, which are large to install (MLflow 850, Feast 600, Airflow 300, dbt 230,
 # Unleash 200 MB, which needs Node and PostgreSQL too).
-test-sources: $(VENV)/.ready $(MLFLOW)/.ready $(FEAST)/.ready $(DBT)/.ready $(AIRFLOW)/.ready \
-		$(UNLEASH)/.ready
+test-sources: $(VENV)/.ready sources
 	MLG_TEST_MLFLOW_PYTHON=$(CURDIR)/$(MLFLOW)/bin/python \
 	MLG_TEST_FEAST_PYTHON=$(CURDIR)/$(FEAST)/bin/python \
 	MLG_TEST_DBT_PYTHON=$(CURDIR)/$(DBT)/bin/python \
 	MLG_TEST_AIRFLOW_PYTHON=$(CURDIR)/$(AIRFLOW)/bin/python \
 	MLG_TEST_UNLEASH=$(CURDIR)/$(UNLEASH) \
 		$(BIN)/pytest -m sources
+
+sources: $(MLFLOW)/.ready $(FEAST)/.ready $(DBT)/.ready $(AIRFLOW)/.ready $(UNLEASH)/.ready
 
 test-all: test test-sources
 

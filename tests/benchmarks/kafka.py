@@ -1,13 +1,15 @@
-"""Thin events through a real Kafka-protocol broker into the inbox: events a second, and against what.
+"""Thin events through a real Kafka-protocol broker: events and entities a second, and against what.
 
     python -m tests.benchmarks.kafka [--events 100000] [--entities 10000] [--consumers 2]
 
 Prints, from one run on one machine: sending the events to the broker; two bridges of one group
 that take them from there, read, check and put them into one inbox, synced, and commit; the same
 events put straight into an inbox, in batches of the same size, first as they are in memory, then
-read from their JSON as the bridges do. The broker is tansu with its memory as storage; each bridge
-is a thread, as in a worker. The time of the bridges begins with the first event that arrives: the
-broker lets a new group wait before.
+read from their JSON as the bridges do. Then all the way to committed, validated and indexed
+entities, of a memory source, by one worker: from two bridges, and from as many threads that put the
+same into its inbox. The broker is tansu with its memory as storage; each bridge is a thread, as in
+a worker. The time of the bridges begins with the first event that arrives: the broker lets a new
+group wait before.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from kg import iris
 from kg.events import Inbox
 from kg.events.bridge import Bridge
 from kg.events.bus import open_bus, thin_json
@@ -28,7 +32,10 @@ from kg.events.letters import Letters
 from kg.ingest import ingest_json
 from kg.iris import EntityRef
 from kg.model import Event
-from tests.benchmarks import processes
+from kg.sources.memory import MemorySource
+from kg.terms import node
+from kg.worker import Worker
+from tests.benchmarks import processes, universe
 from tests.kg.events.brokers import SESSION, Kafka, quiet_port
 
 TOPIC = "assets"
@@ -39,7 +46,9 @@ T = TypeVar("T")
 
 
 def run(count: int, *, entities: int, consumers: int) -> None:
-    events = [_event(number, number % entities) for number in range(count)]
+    source = universe.source(entities)
+    refs = list(source.list())
+    events = [_event(number, refs[number % entities]) for number in range(count)]
     bodies = [thin_json(event) for event in events]
     straight = _straight(_batches(events), lambda batch: batch)
     read = _straight(_batches(bodies), lambda batch: [e for b in batch for e in ingest_json(b)])
@@ -51,6 +60,8 @@ def run(count: int, *, entities: int, consumers: int) -> None:
             publisher.publish(events, seconds=300)
         sent = time.perf_counter() - start
         carried = _carried(broker, count, entities=entities, consumers=consumers)
+        bridged = _to_graph(source, count, _bridges(broker, consumers))
+    told = _to_graph(source, count, _tellers(events, consumers))
     _print("sent to the broker, keyed, idempotent", count, sent)
     _print(f"broker to inbox, {consumers} consumers, {entities:,} entities", count, carried)
     _print(f"straight into the inbox, {BATCH} at a time", count, straight)
@@ -59,12 +70,14 @@ def run(count: int, *, entities: int, consumers: int) -> None:
         f"ratio to straight into the inbox {straight / carried:.2f}, "
         f"to the same read from JSON {read / carried:.2f}"
     )
+    _print(f"broker to graph, {consumers} consumers", entities, bridged, of="entities")
+    _print(f"inbox to graph, {consumers} threads", entities, told, of="entities")
+    print(f"ratio of the broker to the inbox {told / bridged:.2f}")
     print(f"machine: {processes.load()}")
 
 
-def _event(number: int, entity: int) -> Event:
-    ref = EntityRef("model-version", "bench", f"m{entity}/1")
-    return Event(ref=ref, event_type="model-version.changed", event_id=str(number))
+def _event(number: int, ref: EntityRef) -> Event:
+    return Event(ref=ref, event_type=f"{ref.type}.changed", event_id=str(number))
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -104,6 +117,66 @@ def _carried(broker: Kafka, count: int, *, entities: int, consumers: int) -> flo
     return seconds * count / (count - already)
 
 
+Fill = Callable[[Inbox, Path], AbstractContextManager[Callable[[], int]]]
+"""Begins to fill an inbox, whose file is named, and gives what tells how many events it has."""
+
+
+def _bridges(broker: Kafka, consumers: int) -> Fill:
+    url = broker.url(TOPIC, group="graph", more=f"{SESSION}&batch={BATCH}")
+
+    @contextmanager
+    def fill(inbox: Inbox, file: Path) -> Iterator[Callable[[], int]]:
+        bridges = [
+            Bridge(lambda: open_bus(url), inbox=inbox, letters=Letters(file), parse=ingest_json)
+            for _ in range(consumers)
+        ]
+        with ExitStack() as stack:
+            for bridge in bridges:
+                stack.enter_context(bridge)
+            yield lambda: sum(bridge.carried for bridge in bridges)
+
+    return fill
+
+
+def _tellers(events: Sequence[Event], count: int) -> Fill:
+    @contextmanager
+    def fill(inbox: Inbox, file: Path) -> Iterator[Callable[[], int]]:
+        told = [0] * count
+
+        def tell(number: int) -> None:
+            for batch in _batches(events[number::count]):
+                told[number] += inbox.publish(batch)
+
+        with ThreadPoolExecutor(count) as pool:
+            for number in range(count):
+                pool.submit(tell, number)
+            yield lambda: sum(told)
+
+    return fill
+
+
+def _to_graph(source: MemorySource, count: int, fill: Fill) -> float:
+    """Seconds from the first event in the inbox until all entities are in the graph."""
+    with tempfile.TemporaryDirectory() as folder:
+        sources = {source.name: source}
+        with Worker(universe.settings(Path(folder)), sources=sources) as worker:
+            before = source.fetches
+            with fill(worker.inbox, Path(folder) / "inbox.sqlite") as filled:
+                _wait(lambda: filled() > 0)
+                start = time.perf_counter()
+                while filled() < count or worker.inbox.pending():
+                    worker.drain()
+                seconds = time.perf_counter() - start
+            recorded = worker.store.subjects(iris.RECORDED_BY, _recorder(worker, source.name))
+            assert len(set(recorded)) == len(list(source.list())), "every entity is in the graph"
+            print(f"  {source.fetches - before:,} entities were asked for")
+    return seconds
+
+
+def _recorder(worker: Worker, name: str) -> str:
+    return node(worker.settings.minter.mint(iris.source_system(name)))
+
+
 def _wait(holds: Callable[[], bool], *, seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
@@ -112,8 +185,8 @@ def _wait(holds: Callable[[], bool], *, seconds: float = 300.0) -> None:
         time.sleep(0.001)
 
 
-def _print(what: str, count: int, seconds: float) -> None:
-    print(f"{what}: {count:,} events in {seconds:.2f} s, {count / seconds:,.0f}/s")
+def _print(what: str, count: int, seconds: float, *, of: str = "events") -> None:
+    print(f"{what}: {count:,} {of} in {seconds:.2f} s, {count / seconds:,.0f}/s")
 
 
 def main() -> None:
