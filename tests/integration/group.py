@@ -106,6 +106,7 @@ class Group:
         told = {"Accept": accept, **({"Content-Type": kind} if kind else {}), **(headers or {})}
         method = method or ("GET" if body is None else "POST")
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            connection.connect()
             with suppress(BrokenPipeError, ConnectionResetError):  # it need not read all of a body
                 connection.request(method, path, body=body, headers=told)
             with connection.getresponse() as answer:
