@@ -20,7 +20,15 @@ from kg import iris
 from kg.answer import Answerer
 from kg.config import Settings
 from kg.entity import Portrayer
-from kg.errors import BadSetting, Gone, MlgError, NotFound, StoreUnavailable, UnknownSource
+from kg.errors import (
+    BadEvent,
+    BadSetting,
+    Gone,
+    MlgError,
+    NotFound,
+    StoreUnavailable,
+    UnknownSource,
+)
 from kg.events import Inbox, Letters, SourceRow
 from kg.facts import described
 from kg.formats import Format, serialise
@@ -104,11 +112,26 @@ class Service:
     # --- requests: durable when they return ---------------------------------------------------
 
     def publish(self, events: Iterable[Event]) -> int:
-        """Puts thin events on the bus; they are on disk when this returns. Answers how many."""
+        """Puts thin events on the bus; they are on disk when this returns. Answers how many.
+
+        Raises `UnknownSource`, or `BadEvent` for one of a type that its source does not have; none
+        of them is kept then.
+        """
         events = list(events)
-        for name in {event.ref.source for event in events}:
-            self.source(name)
+        for number, event in enumerate(events):
+            self._check_contract(event, number)
         return self.inbox.publish(events)
+
+    def _check_contract(self, event: Event, number: int) -> None:
+        """What a source's events may tell of is what it owns; `SourceStatus.event_types` shows it."""
+        types = self.source(event.ref.source).types
+        if types and event.ref.type not in types:
+            known = ", ".join(_event_types(types))
+            raise BadEvent(
+                f"Event {number}: source {event.ref.source!r} has no {event.event_type!r}; its "
+                f"events are {known}.",
+                index=number,
+            )
 
     def notices(self, source: str, headers: Mapping[str, str], body: bytes) -> int:
         """Takes a source's own notice (its webhook). Raises `UnknownSource`, `NotAuthentic`, …"""
@@ -288,13 +311,14 @@ class Service:
         state: Any = "down" if row.failing else "waiting" if row.retrying else "ok"
         error = row.last_error
         try:
-            self.source(name)
+            event_types = _event_types(self.source(name).types)
         except MlgError as unusable:
-            state, error = "unusable", str(unusable)
+            state, error, event_types = "unusable", str(unusable), ()
         return SourceStatus(
             name=name,
             kind=self.settings.sources[name].kind,
             state=state,
+            event_types=event_types,
             pending=row.pending,
             retrying=row.retrying,
             dead=row.dead,
@@ -333,6 +357,11 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _event_types(types: Iterable[str]) -> tuple[str, ...]:
+    """The events of a source that owns these entity types; of one that owns any, any."""
+    return tuple(f"{name.replace('-', '_')}.*" for name in sorted(types)) or ("*",)
 
 
 def _percentile(row: SourceRow, part: float) -> float | None:

@@ -157,12 +157,14 @@ class SourceStatus:
 
     ``completeness`` is the part of what the source had at its last sweep that the graph has; ``lag``
     is in seconds, from an event's arrival to the commit of what it told of; ``healed`` counts the
-    changes that no event told of, and a sweep found.
+    changes that no event told of, and a sweep found. ``event_types`` are the events that it may be
+    told of by, such as ``model_version.*``.
     """
 
     name: str
     kind: str
     state: Literal["ok", "waiting", "down", "unusable"]
+    event_types: tuple[str, ...]
     pending: int
     retrying: int
     dead: int

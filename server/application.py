@@ -32,6 +32,7 @@ _NAVIGATION: Final = (
     ("sparql.endpoint", "SPARQL"),
     ("validate.page", "Validate"),
     ("review.page", "Review"),
+    ("portal.sources", "Sources"),
 )
 
 

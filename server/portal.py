@@ -23,6 +23,13 @@ def home() -> str:
     return render_template("home.html", types=service().types(), sources=service().sources())
 
 
+@blueprint.get("/sources")
+def sources() -> str:
+    """How far each source can be relied on, and what could not be used."""
+    found = service()
+    return render_template("sources.html", sources=found.sources(), dead=found.dead_letters())
+
+
 @blueprint.get("/e/<type>/<source>/<key:key>")
 def entity(type: str, source: str, key: str) -> Response:
     """An entity's page; its JSON for clients that prefer that."""

@@ -40,6 +40,8 @@ _S3_HOST = re.compile(
 )
 _AZURE_HOST = re.compile(r"([a-z0-9]+)\.(?:blob|dfs)\.core\.windows\.net")
 _AZURE: Final = frozenset({"abfs", "abfss", "wasb", "wasbs"})
+_APART: Final = re.compile(r"[.-](?:cn|us-gov)-[a-z]+-\d\.|\.cn$")
+"""AWS's partitions whose buckets have names of their own: ``s3://`` does not say which is meant."""
 _S3: Final = frozenset({"s3", "s3a", "s3n"})
 _SHARED: Final = frozenset({"adl", "cos", "gs", "hdfs", "oci", "oss"})
 """Further schemes whose authority means the same on every machine."""
@@ -80,7 +82,11 @@ def login(text: str) -> str | None:
 
 
 def _address(text: str) -> tuple[str, str] | None:
-    """The local part and the domain of an address; a look-alike domain keeps a name of its own."""
+    """The local part and the domain of an address; a look-alike domain keeps a name of its own.
+
+    Python's IDNA folds more than DNS does (``ß`` to ``ss``, full-width letters, what is invisible).
+    A domain that it would change is left out: two that differ may be two.
+    """
     text = text.strip()
     if text[:7].lower() == "mailto:":
         text = unquote(text[7:].partition("?")[0])
@@ -88,7 +94,10 @@ def _address(text: str) -> tuple[str, str] | None:
     if not at or "." not in domain or not _LOCAL.fullmatch(local):
         return None
     try:
-        return local, domain.encode("idna").decode("ascii").lower()
+        encoded = domain.encode("idna")
+        if not domain.isascii() and encoded.decode("idna") != domain.lower():
+            return None
+        return local, encoded.decode("ascii").lower()
     except UnicodeError:  # an empty label, or one that DNS cannot have
         return None
 
@@ -130,6 +139,8 @@ def _place(scheme: str, authority: str, path: str) -> str | None:
 
 def _served(host: str, path: str) -> str | None:
     """What a store serves over HTTP, by the name that its own protocol has for it."""
+    if _APART.search(host):
+        return None
     if found := _S3_HOST.fullmatch(host):
         return f"s3://{found['bucket']}{path}" if found["bucket"] else f"s3:/{path}"
     if found := _AZURE_HOST.fullmatch(host):

@@ -30,6 +30,7 @@ PAGES = {
     "sparql yes": ("/sparql?query=ASK%20%7B%7D", 200),
     "sparql error": ("/sparql?query=SELECT%20%3F", 400),
     "validate": ("/validate", 200),
+    "sources": ("/sources", 200),
     "review": ("/review", 200),
     "review of what is decided": ("/review?state=decided", 200),
     "not found": ("/nothing/here", 404),

@@ -13,7 +13,7 @@ import pytest
 
 from kg import config, iris
 from kg.config import Settings, SourceSettings
-from kg.errors import SourceUnavailable, StoreUnavailable
+from kg.errors import BadEvent, SourceUnavailable, StoreUnavailable
 from kg.events import GOES_ON, Inbox
 from kg.iris import EntityRef, graph, term
 from kg.model import Document, Event, Snapshot
@@ -505,6 +505,24 @@ def test_how_far_a_source_can_be_relied_on(
     clock.time += timedelta(seconds=7)
     worker.drain()
     assert (seen().lag_p50, seen().lag_p95) == (7.0, 7.0)
+
+
+def test_an_event_of_what_a_source_does_not_have_is_refused(tmp_path: Path) -> None:
+    people = SourceSettings(
+        name="people", kind="scim", options={"url": "http://127.0.0.1:9/v2"}, links={}
+    )
+    values = settings(tmp_path).values
+    with Service(Settings(values=values, sources={"people": people})) as service:
+        (status,) = service.sources()
+        assert status.event_types == ("person.*", "team.*")
+        told = [
+            Event(ref=EntityRef(kind, "people", "x"), event_type=f"{kind}.changed", event_id="e")
+            for kind in ("person", "model")
+        ]
+        with pytest.raises(BadEvent, match=r"Event 1: .*'model\.changed'.* person\.\*, team\.\*"):
+            service.publish(told)
+        assert service.inbox.pending() == 0
+        assert service.publish(told[:1]) == 1
 
 
 def test_dead_letters_can_be_tried_again(

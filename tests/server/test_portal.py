@@ -21,6 +21,12 @@ def test_home_counts_the_types_and_shows_the_sources(client: FlaskClient) -> Non
     assert "The graph is empty" not in page
 
 
+def test_the_page_of_sources_says_how_far_they_can_be_relied_on(client: FlaskClient) -> None:
+    page = client.get("/sources").text
+    assert '<a href="/search?source=registry">registry</a>' in page
+    assert "dead letter" in page and "No source is configured" not in page
+
+
 def test_an_entity_page_shows_facts_and_both_directions(client: FlaskClient) -> None:
     page = client.get(RANKER).text
     assert "<h1>Home ranker</h1>" in page

@@ -66,6 +66,11 @@ NO_NAME = [
     ("storage-location", "/data/plays"),
     ("storage-location", "file:///data/plays"),
     ("storage-location", "dbfs:/data/plays"),
+    ("email", "anna@straße.de"),  # IDNA 2008 has it as another domain than strasse.de
+    ("email", "anna@ｅxample.com"),
+    ("email", "anna@exam\u200bple.com"),
+    ("storage-location", "https://lake.s3.cn-north-1.amazonaws.com.cn/a"),
+    ("storage-location", "https://lake.s3.us-gov-west-1.amazonaws.com/a"),
     ("storage-location", "s3://lake"),
     ("storage-location", "s3://lake/"),
     ("storage-location", "https://example.org/plays"),
