@@ -12,10 +12,10 @@ from kg.errors import BadPayload, SourceUnavailable
 from kg.iris import EntityRef
 from kg.model import Event
 from kg.sources import Source
-from kg.sweep import sweep
 from kg.terms import Statement, text_of
 from kg.worker import Worker
 from tests.kg.graphs import MINTER
+from tests.kg.sweeps import swept
 
 
 def joins_the_pipeline(
@@ -34,10 +34,6 @@ def joins_the_pipeline(
     """
     settings = config.load(environ={}, data_dir=str(folder / "data"))
     with Worker(settings, sources={source.name: source}) as worker:
-
-        def swept() -> None:
-            sweep(source, facts=worker.store, inbox=worker.inbox, minter=MINTER)
-
         refs = list(source.list())
         _publish(worker, [*reversed(refs), *refs[::2], *refs])
         first = worker.drain()
@@ -48,25 +44,25 @@ def joins_the_pipeline(
 
         version = worker.store.version
         _publish(worker, refs)
-        swept()
+        swept(worker, source)
         again = worker.drain()
         assert (again.changed, again.gone, worker.store.version) == (0, 0, version)
         assert again.unchanged
 
         change()
-        swept()
+        swept(worker, source)
         assert worker.drain().changed
         assert any(_about(worker, ref) != before[ref] for ref in refs)
 
         remove()
-        swept()
+        swept(worker, source)
         assert worker.drain().gone
         assert iris.TOMBSTONE in {text_of(value) for _, _, value in _about(worker, removed)}
 
         version = worker.store.version
         cut()
         with pytest.raises((SourceUnavailable, BadPayload)):
-            swept()
+            swept(worker, source)
         assert (worker.drain().gone, worker.store.version) == (0, version)
 
 
