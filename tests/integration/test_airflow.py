@@ -21,7 +21,9 @@ PYTHON = os.environ.get("MLG_TEST_AIRFLOW_PYTHON", "")
 
 pytestmark = [
     pytest.mark.sources,
-    pytest.mark.skipif(not PYTHON, reason="MLG_TEST_AIRFLOW_PYTHON names no interpreter"),
+    pytest.mark.skipif(
+        not Path(PYTHON or "-").is_file(), reason="MLG_TEST_AIRFLOW_PYTHON names no interpreter"
+    ),
 ]
 
 
