@@ -63,6 +63,11 @@ class AirflowServer:
         path = f"dags/{dag}/dagRuns/{quote(run, safe='')}"
         _until(f"{dag} {run}: {state}", lambda: self.call("GET", path)["state"] == state)
 
+    def try_again(self, dag: str, run: str, task: str) -> None:
+        """Another attempt at a task that has ended."""
+        asked = {"dag_run_id": run, "task_ids": [task], "only_failed": False, "dry_run": False}
+        self.call("POST", f"dags/{dag}/clearTaskInstances", asked | {"reset_dag_runs": False})
+
     def change(self) -> None:
         """Another owner of ``load_plays``; ``broken`` is deleted with its runs."""
         (self.dags / "changed").touch()

@@ -37,12 +37,15 @@ started it. An owner in an asset's ``extra`` is its own: ``Asset(uri, extra={"ow
 The owner ``airflow``, which tasks have for which none was named, is nobody. Keywords are a DAG's
 tags and an asset's group. The schedule is Airflow's own short form of the timetable.
 
-A DAG brings its tasks along; a run its task instances, its DAG and the assets that it updated. A
+A DAG brings its tasks along; a run its task instances, its DAG, and the assets of which it sent the
+latest event: with each of its runs an asset would be told of anew, with all that produced it. A
 DAG whose file is gone is retired, as long as Airflow keeps it; one that was deleted is gone. An
 asset that no DAG names any more is gone too.
 
 Airflow sends no notices. Its callbacks (``on_success_callback``, ``on_failure_callback`` of a DAG)
 can send a thin event, ``pipeline_run.finished`` with ``dag/run``; without it the sweep finds runs.
+What it lists shows all there is of DAGs, tasks, task instances and assets, so of these only what
+differs is asked for; runs are asked for one by one.
 
 Known limits: assets that tasks only read (inlets) send no events, so no run is known to have used
 them. Earlier attempts at a task are not told, nor the reason why one failed, which stands in its
@@ -54,17 +57,20 @@ lacks is gone only if ``fetch`` agrees.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from kg.errors import BadIri, BadPayload, BadSetting
 from kg.iris import EntityRef
-from kg.model import Document, Snapshot
+from kg.model import Document, Payload, Snapshot
 from kg.sources import not_owned
 from kg.sources.airflow.client import Client
-from kg.sources.airflow.documents import Documents, uris
+from kg.sources.airflow.documents import Documents, is_latest, uris
 from kg.sources.answers import required
 from kg.sources.http import checked_url, credentials, positive
+
+_Shown: TypeAlias = Callable[[], Iterator[Document]]
 
 
 class AirflowSource:
@@ -124,11 +130,11 @@ class AirflowSource:
         return Snapshot(ref=ref, documents=tuple(found.values()) if ref in found else ())
 
     def list(self) -> Iterator[EntityRef]:
-        for entity_type, key in self._keys():
-            try:
-                yield EntityRef(entity_type, self.name, key)
-            except BadIri as error:
-                raise BadPayload(f"Source {self.name!r} lists {key!r}: {error}") from error
+        return (ref for ref, _ in self._listed())
+
+    def list_whole(self) -> Iterator[Snapshot | EntityRef]:
+        for ref, shown in self._listed():
+            yield ref if shown is None else Snapshot(ref=ref, documents=tuple(shown()))
 
     def close(self) -> None:
         self._ask.close()
@@ -152,8 +158,11 @@ class AirflowSource:
         yield self._make.run(run, self._ask.consumed(*names))
         yield from map(self._make.attempt, self._ask.attempts(*names))
         yield from self._dag(names[0])
-        for uri in uris(self._ask.produced(*names)):
-            yield from self._asset(uri)
+        sent = list(self._ask.produced(*names))
+        for uri in uris(sent):
+            asset = self._ask.asset(uri)
+            if asset is not None and is_latest(sent, asset):
+                yield self._make.asset(asset, self._ask.events_of(asset))
 
     def _attempt(self, key: str) -> Iterator[Document]:
         names = key.split("/")
@@ -169,18 +178,31 @@ class AirflowSource:
 
     # --- everything that there is -----------------------------------------------------------------
 
-    def _keys(self) -> Iterator[tuple[str, str]]:
+    def _listed(self) -> Iterator[tuple[EntityRef, _Shown | None]]:
+        """Each with what is shown of it, if that is all; it is asked for only when it is wanted."""
+        try:
+            yield from self._dags()
+            for run in self._ask.runs():
+                key = f"{required(run, 'dag_id')}/{required(run, 'dag_run_id')}"
+                yield EntityRef("pipeline-run", self.name, key), None
+            for record in self._ask.all_attempts():
+                attempt = self._make.attempt(record)
+                yield attempt.ref, partial(iter, [attempt])
+            for asset in self._ask.assets():
+                ref = EntityRef("dataset", self.name, required(asset, "uri"))
+                yield ref, partial(self._shown_asset, asset)
+        except BadIri as error:
+            raise BadPayload(f"Source {self.name!r} lists a key that cannot be: {error}") from error
+
+    def _dags(self) -> Iterator[tuple[EntityRef, _Shown | None]]:
         for dag in self._ask.dags():
-            name = required(dag, "dag_id")
-            yield "pipeline", name
-            for task in self._ask.tasks(name):
-                yield "pipeline-step", f"{name}/{required(task, 'task_id')}"
-        for run in self._ask.runs():
-            yield "pipeline-run", f"{required(run, 'dag_id')}/{required(run, 'dag_run_id')}"
-        for attempt in self._ask.all_attempts():
-            yield "step-run", self._make.attempt(attempt).ref.key
-        for asset in self._ask.assets():
-            yield "dataset", required(asset, "uri")
+            documents = [*self._dag(required(dag, "dag_id"))]  # none if it was deleted just now
+            for document in documents:
+                shown = documents if document.ref.type == "pipeline" else [document]
+                yield document.ref, partial(iter, shown)
+
+    def _shown_asset(self, asset: Payload) -> Iterator[Document]:
+        yield self._make.asset(asset, self._ask.events_of(asset))
 
 
 def _page_size(name: str, value: object) -> int:

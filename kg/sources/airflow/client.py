@@ -120,16 +120,47 @@ class Client:
         return found
 
     def _all(self, items: str, path: str, **query: Any) -> Iterator[Payload]:
-        """The records of all pages, each once; none if what they belong to is not there.
+        """The records of all pages, each once; none if what they belong to is not there."""
+        asked = {**query, "order_by": _ORDER[items], "limit": self._page_size}
+        pages = self._by_cursor if items in _WITH_CURSOR else self._by_offset
+        seen = set[tuple[str, ...]]()
+        for page in pages(items, path, asked):
+            for one in _items(items, page):
+                if (key := _identity(items, one)) not in seen:
+                    seen.add(key)
+                    yield one
 
-        They come in an order to which new ones are added at the end, but for DAGs. What is deleted
-        meanwhile moves the rest, which would then be passed over; that raises.
+    def _by_cursor(self, items: str, path: str, asked: Mapping[str, Any]) -> Iterator[Payload]:
+        """Each page begins after the last record of the one before, whatever becomes of others.
+
+        A task instance that is tried again gets another id and moves to the end; with an offset
+        the one that takes its place would be passed over.
         """
-        offset, seen = 0, set[tuple[str, ...]]()
+        cursor, last = "", None
+        while cursor != last:
+            answer = self._object(path, {**asked, "cursor": cursor})
+            if answer is None:
+                if not cursor and path not in _ALWAYS_THERE:
+                    return
+                raise self._http.down(f"says that {path} does not exist")
+            if "next_cursor" not in answer:  # an Airflow that knows no cursors
+                yield from self._by_offset(items, path, asked)
+                return
+            yield answer
+            if answer["next_cursor"] is None:
+                return
+            cursor, last = required(answer, "next_cursor"), cursor
+        raise BadPayload(f"{path} repeats a page; the listing would never end.")
+
+    def _by_offset(self, items: str, path: str, asked: Mapping[str, Any]) -> Iterator[Payload]:
+        """New records come at the end of the order, but for DAGs.
+
+        What is deleted meanwhile moves the rest, which would then be passed over; that raises.
+        """
+        offset = 0
         total: int | None = None
         while total is None or offset < total:
-            asked = {**query, "order_by": _ORDER[items], "limit": self._page_size, "offset": offset}
-            answer = self._object(path, asked)
+            answer = self._object(path, {**asked, "offset": offset})
             if answer is None:
                 if total is None and path not in _ALWAYS_THERE:
                     return
@@ -141,10 +172,7 @@ class Client:
                 raise self._http.down(f"lost {items} while they were listed")
             if not found and offset < now:
                 raise BadPayload(f"of {now} {items} only {offset} are told.")
-            for one in found:
-                if (key := _identity(items, one)) not in seen:
-                    seen.add(key)
-                    yield one
+            yield answer
             offset, total = offset + len(found), now
 
     def _object(self, path: str, query: Mapping[str, Any] | None = None) -> Payload | None:
@@ -161,6 +189,7 @@ _ORDER: Final = {
     "assets": "id",
     "asset_events": "timestamp",
 }
+_WITH_CURSOR: Final = {"dag_runs", "task_instances"}
 _ALWAYS_THERE: Final = {"dags", "assets", "assets/events", _ALL_RUNS, _ALL_ATTEMPTS}
 _KNOWN_BY: Final = {
     "dags": ("dag_id",),

@@ -157,6 +157,12 @@ def uris(events: Iterable[Payload]) -> list[str]:
     return list(dict.fromkeys(required(event, "uri") for event in events))
 
 
+def is_latest(sent: Iterable[Payload], asset: Payload) -> bool:
+    """Whether the asset's latest event is one of these; so too if Airflow does not say which it is."""
+    latest = text(part(asset, "last_asset_event"), "id")
+    return not latest or latest in {required(event, "id") for event in sent}
+
+
 def _owners(dag: Payload) -> list[str]:
     """Whoever owns a task of it; several may stand in one text, with commas."""
     told = {one.strip() for owner in _names(dag, "owners") for one in owner.split(",")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 
@@ -92,7 +93,25 @@ def test_a_run_brings_what_happened_in_it(source: AirflowSource) -> None:
     assert attempts == {
         f"load_plays/first+1/{task}" for task in ("parts", "read/0", "read/1", "store")
     }
-    assert {ref("dataset", PLAYS), ref("pipeline", "load_plays")} <= found
+    assert ref("pipeline", "load_plays") in found
+
+
+@pytest.mark.parametrize(
+    ("latest", "brought"), [("mine", True), ("another", False), ("not told", True)]
+)
+def test_a_run_brings_an_asset_of_which_it_sent_the_latest_event(
+    source: AirflowSource, replay: Replay, latest: str, brought: bool
+) -> None:
+    """Otherwise each run of years would tell again of all runs that produced it."""
+    asked = "assets/events?source_dag_id=load_plays&source_run_id=first%2B1"
+    [event] = replay.answer_of(f"{asked}&order_by=timestamp&limit=2&offset=0")["asset_events"]
+    path = f"assets?{urlencode({'uri_pattern': PLAYS})}"
+    told = replay.answer_of(f"{path}&order_by=id&limit=2&offset=0")
+    ids = {"mine": event["id"], "another": event["id"] + 1_000, "not told": None}
+    told["assets"][0]["last_asset_event"] = {"id": ids[latest], "timestamp": None}
+    replay.answer(path, told)
+    found = source.fetch(ref("pipeline-run", "load_plays/first+1")).documents
+    assert (ref("dataset", PLAYS) in {one.ref for one in found}) is brought
 
 
 def test_a_run_used_the_asset_whose_event_started_it(source: AirflowSource) -> None:
@@ -122,6 +141,13 @@ def test_a_task_that_failed_was_tried_again(source: AirflowSource) -> None:
     assert values(failed, "mlg:executionOfStep") == {"pipeline-step/airflow/broken/fail"}
     after = told(source, "step-run", "broken/first/after")
     assert values(after, "mlg:runStatus") == {"mlgc:run-skipped"}
+
+
+def test_only_runs_are_not_shown_whole_in_a_listing(source: AirflowSource) -> None:
+    listed = list(source.list_whole())
+    named = [one for one in listed if isinstance(one, EntityRef)]
+    assert {one.type for one in named} == {"pipeline-run"}
+    assert len(named) < len(listed)
 
 
 def test_what_changed(source: AirflowSource, replay: Replay) -> None:

@@ -13,6 +13,7 @@ from kg.iris import EntityRef
 from kg.sources.airflow import AirflowSource
 from tests.kg.sources.airflow_replay import PASSWORD, USER, Replay
 
+RUNS = "dags/~/dagRuns"
 LOAD = EntityRef("pipeline", "airflow", "load_plays")
 
 
@@ -133,6 +134,44 @@ def test_a_page_that_cannot_be_used_ends_the_listing(
 ) -> None:
     replay.answer("dags?", answer)
     with pytest.raises(error):
+        list(source.list())
+
+
+def test_an_airflow_without_cursors_is_listed_by_offsets(
+    source: AirflowSource, replay: Replay
+) -> None:
+    """It answers as if there were no cursor, and does not tell of a next one."""
+    whole = list(source.list())
+    path = f"{RUNS}?order_by=id&limit=2&"
+    first = replay.answer_of(f"{path}cursor=")
+    second = replay.answer_of(f"{path}cursor={first['next_cursor']}")
+    total = len(first["dag_runs"]) + len(second["dag_runs"])
+    pages = [{"dag_runs": one["dag_runs"], "total_entries": total} for one in (first, second)]
+    replay.answer(f"{path}cursor=", pages[0])
+    for offset, page in zip((0, 2), pages, strict=True):
+        replay.answer(f"{path}offset={offset}", page)
+    replay.asked.clear()
+    assert list(source.list()) == whole
+    assert f"{path}offset=2" in replay.asked
+
+
+@pytest.mark.parametrize("next_cursor", ["kQI", 1.5, ["kQI"], ""])
+def test_a_cursor_that_leads_nowhere_ends_the_listing(
+    source: AirflowSource, replay: Replay, next_cursor: Any
+) -> None:
+    first = replay.answer_of(f"{RUNS}?order_by=id&limit=2&cursor=")
+    replay.answer(f"{RUNS}?", first | {"next_cursor": next_cursor})
+    with pytest.raises(BadPayload):
+        list(source.list())
+
+
+def test_a_page_by_cursor_that_is_not_there_ends_the_listing(
+    source: AirflowSource, replay: Replay
+) -> None:
+    first = replay.answer_of(f"{RUNS}?order_by=id&limit=2&cursor=")
+    following = f"{RUNS}?order_by=id&limit=2&cursor={first['next_cursor']}"
+    replay.answer(following, {"detail": "The DAG was not found"}, status=404)
+    with pytest.raises(SourceUnavailable, match="does not exist"):
         list(source.list())
 
 
