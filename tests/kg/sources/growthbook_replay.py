@@ -6,14 +6,12 @@ requires, and it pages, asks for a key and says that something is missing as the
 
 from __future__ import annotations
 
-import json
-import threading
 from copy import deepcopy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-API = "/api/v1/"
+from tests.kg.sources.replaying import Answer, Asked, Replaying, as_json
+
 TOKEN = "secret_for_the_replay"
 SECRET = "ewhk_for_the_replay"
 
@@ -224,70 +222,31 @@ def _held() -> dict[str, dict[str, Any]]:
     }
 
 
-class Replay:
-    """``held`` is what it holds now, by kind and id; ``answer`` overrides what a path answers."""
+class Replay(Replaying):
+    """``held`` is what it holds now, by kind and id."""
+
+    api = "/api/v1/"
 
     def __init__(self) -> None:
         self.held = deepcopy(_held())
-        self.asked: list[str] = []
-        self._overrides: list[tuple[str, int, bytes]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__()
 
-    def answer(self, path: str, body: Any, *, status: int = 200) -> None:
-        """Answers requests whose path starts so with this JSON, or these bytes."""
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self._overrides.insert(0, (path, status, data))
+    def refused(self, asked: Asked) -> Answer | None:
+        if asked.headers.get("Authorization") == f"Bearer {TOKEN}":
+            return None
+        return as_json(401, {"message": "Could not find API key"})
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _find(self, path: str, authorization: str | None) -> tuple[int, Any]:
-        if authorization != f"Bearer {TOKEN}":
-            return 401, {"message": "Could not find API key"}
-        for start, status, data in self._overrides:
-            if path.startswith(start):
-                return status, data
-        parts = urlsplit(path)
+    def found(self, asked: Asked) -> Answer:
+        parts = urlsplit(asked.path)
         kind, _, id = parts.path.partition("/")
         if kind not in _MEMBERS:
-            return 404, {"message": f"Unknown API endpoint {path}"}
+            return as_json(404, {"message": f"Unknown API endpoint {asked.path}"})
         many, one, missing = _MEMBERS[kind]
         if id:
-            found = self.held[kind].get(unquote(id))
-            return (400, {"message": missing}) if found is None else (200, {one: found})
-        asked = {name: int(values[0]) for name, values in parse_qs(parts.query).items()}
-        return 200, _page(many, list(self.held[kind].values()), **asked)
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        replay = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            timeout = 5
-            wbufsize = -1  # one packet for one answer
-
-            def do_GET(self) -> None:
-                path = self.path.removeprefix(API)
-                replay.asked.append(path)
-                status, told = replay._find(path, self.headers.get("Authorization"))
-                data = told if isinstance(told, bytes) else json.dumps(told).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_: object) -> None: ...
-
-        return Handler
+            told = self.held[kind].get(unquote(id))
+            return as_json(400, {"message": missing}) if told is None else as_json(200, {one: told})
+        page = {name: int(values[0]) for name, values in parse_qs(parts.query).items()}
+        return as_json(200, _page(many, list(self.held[kind].values()), **page))
 
 
 def _page(member: str, records: list[Any], *, limit: int = 10, offset: int = 0) -> Any:
