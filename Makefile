@@ -22,14 +22,15 @@ test: check
 # With real source systems, which are large to install (MLflow 850, Feast 600, Airflow 300, dbt 230,
 # Unleash 200 MB, which needs Node and PostgreSQL too).
 test-sources: $(VENV)/.ready sources
-	MLG_TEST_MLFLOW_PYTHON=$(CURDIR)/$(MLFLOW)/bin/python \
-	MLG_TEST_FEAST_PYTHON=$(CURDIR)/$(FEAST)/bin/python \
-	MLG_TEST_DBT_PYTHON=$(CURDIR)/$(DBT)/bin/python \
-	MLG_TEST_AIRFLOW_PYTHON=$(CURDIR)/$(AIRFLOW)/bin/python \
-	MLG_TEST_UNLEASH=$(CURDIR)/$(UNLEASH) \
+	MLG_TEST_MLFLOW_PYTHON=$(call installed,$(MLFLOW),/bin/python) \
+	MLG_TEST_FEAST_PYTHON=$(call installed,$(FEAST),/bin/python) \
+	MLG_TEST_DBT_PYTHON=$(call installed,$(DBT),/bin/python) \
+	MLG_TEST_AIRFLOW_PYTHON=$(call installed,$(AIRFLOW),/bin/python) \
+	MLG_TEST_UNLEASH=$(call installed,$(UNLEASH),) \
 		$(BIN)/pytest -m sources
 
-# WITHOUT names the environments to leave out; tests of what is not there are skipped.
+# WITHOUT names the environments to leave out; the tests of those are skipped.
+installed = $(if $(filter $(1),$(WITHOUT)),,$(CURDIR)/$(1)$(2))
 sources: $(addsuffix /.ready,$(filter-out $(WITHOUT),$(MLFLOW) $(FEAST) $(DBT) $(AIRFLOW) $(UNLEASH)))
 
 test-all: test test-sources

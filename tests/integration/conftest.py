@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.integration.installation import Installation
+from tests.integration.installed import installed
 from tests.integration.mlflow_server import MlflowServer, running_mlflow
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    named = os.environ.get("MLG_TEST_MLFLOW_PYTHON")
-    python = Path(named) if named else ROOT / ".venv-mlflow" / "bin" / "python"
-    if not python.is_file():
-        pytest.skip(f"No MLflow at {python}; `make test-all` installs it.")
+    python = installed("MLG_TEST_MLFLOW_PYTHON")
     with running_mlflow(python, tmp_path_factory.mktemp("mlflow")) as server:
         yield server
 

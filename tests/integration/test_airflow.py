@@ -5,7 +5,6 @@ Runs if ``MLG_TEST_AIRFLOW_PYTHON`` names an interpreter with Airflow 3.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,10 @@ from kg.iris import EntityRef
 from kg.sources.airflow import AirflowSource
 from tests.integration.airflow_server import PASSWORD, USER, running_airflow
 from tests.integration.installation import eventually
+from tests.integration.installed import installed
 from tests.kg.sources.entity_facts import facts
 
-PYTHON = os.environ.get("MLG_TEST_AIRFLOW_PYTHON", "")
-
-pytestmark = [
-    pytest.mark.sources,
-    pytest.mark.skipif(
-        not Path(PYTHON or "-").is_file(), reason="MLG_TEST_AIRFLOW_PYTHON names no interpreter"
-    ),
-]
+pytestmark = pytest.mark.sources
 
 
 def ref(entity_type: str, key: str) -> EntityRef:
@@ -40,7 +33,7 @@ def _is_refused(source: AirflowSource) -> bool:
 
 
 def test_a_real_airflow(tmp_path: Path) -> None:
-    with running_airflow(Path(PYTHON).absolute(), tmp_path / "airflow") as server:
+    with running_airflow(installed("MLG_TEST_AIRFLOW_PYTHON"), tmp_path / "airflow") as server:
         source = AirflowSource(
             "airflow", url=server.url, username=USER, password=PASSWORD, page_size=2
         )

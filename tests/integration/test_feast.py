@@ -6,7 +6,6 @@ is applied again, changed, while nobody listens; then the next sweep puts it rig
 
 from __future__ import annotations
 
-import os
 import threading
 import urllib.error
 import urllib.request
@@ -15,7 +14,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -30,6 +28,7 @@ from kg.terms import text_of
 from kg.validate import read_findings
 from kg.worker import Worker
 from tests.integration.feast_server import FeastServer, running_feast
+from tests.integration.installed import installed
 from tests.kg.sweeps import swept
 
 pytestmark = pytest.mark.sources
@@ -58,12 +57,8 @@ class Story:
 
 @pytest.fixture(scope="module")
 def feast_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FeastServer]:
-    named = os.environ.get("MLG_TEST_FEAST_PYTHON", "")
-    if not named:
-        pytest.skip("MLG_TEST_FEAST_PYTHON names no interpreter that has Feast.")
-    if not Path(named).is_file():
-        pytest.skip(f"No Feast at {named}.")
-    with running_feast(Path(named), tmp_path_factory.mktemp("feast")) as server:
+    python = installed("MLG_TEST_FEAST_PYTHON")
+    with running_feast(python, tmp_path_factory.mktemp("feast")) as server:
         yield server
 
 

@@ -6,23 +6,18 @@ PostgreSQL must be installed too.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 
 from kg.errors import SourceUnavailable
 from kg.iris import EntityRef
 from kg.sources.unleash import UnleashSource
 from tests.integration import unleash_universe as universe
+from tests.integration.installed import installed
 from tests.integration.unleash_server import TOKEN, postgres_programs, running_unleash
 from tests.kg.sources.entity_facts import facts
 
-INSTALLED = os.environ.get("MLG_TEST_UNLEASH", "")
-
 pytestmark = [
     pytest.mark.sources,
-    pytest.mark.skipif(not INSTALLED, reason="MLG_TEST_UNLEASH names no folder with Unleash"),
     pytest.mark.skipif(postgres_programs() is None, reason="PostgreSQL is not installed"),
 ]
 
@@ -32,7 +27,7 @@ def ref(entity_type: str, key: str) -> EntityRef:
 
 
 def test_a_real_unleash() -> None:
-    with running_unleash(Path(INSTALLED).absolute()) as server:
+    with running_unleash(installed("MLG_TEST_UNLEASH")) as server:
         strategies = universe.build(server)
         source = UnleashSource("unleash", url=server.url, token=TOKEN, page_size=2)
         before = list(source.list())

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kg.commit import HISTORY, commit, propose
+from kg.commit import HISTORY, propose
 from kg.draft import DERIVED, DOUBLED, STEWARD, Draft, Graphs
 from kg.enrich import enrich
-from kg.model import Change, Entity, Layer, Proposal
-from kg.pipeline.ahead import Ahead
-from kg.store import EmbeddedStore
-from kg.terms import Quad
-from tests.kg.graphs import BASE
+from kg.model import Entity, Layer, Proposal
+from tests.kg.in_flight import in_flight_and_waited
 from tests.kg.test_layers import RULES, tellings
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 GRAPHS = ("", STEWARD, DERIVED, DOUBLED, HISTORY)
 
 
-def made_ready(over: Graphs, version: int, layer: Layer, entities: list[Entity]) -> Draft:
+def made_ready(over: Graphs, version: int, told: tuple[Layer, list[Entity]]) -> Draft:
     draft, at = Draft(over), START + timedelta(minutes=version)
+    layer, entities = told
     for entity in entities:
         propose(draft, Proposal(entity=entity, layer=layer, cause="test"), at=at)
     enrich(draft, RULES)
     return draft
-
-
-def content(store: EmbeddedStore) -> set[Quad]:
-    return {quad for graph in GRAPHS for quad in store.quads(graph=graph)}
 
 
 @settings(max_examples=60, deadline=None)
@@ -42,28 +33,7 @@ def test_a_batch_may_be_made_ready_while_the_one_before_is_written(
     steps: list[tuple[tuple[Layer, list[Entity]], bool]],
 ) -> None:
     """Whether that one is written before, or only after: the graph is as if one waited."""
-    with (
-        tempfile.TemporaryDirectory() as one,
-        tempfile.TemporaryDirectory() as other,
-        closing(EmbeddedStore(Path(one), base=BASE)) as patient,
-        closing(EmbeddedStore(Path(other), base=BASE)) as store,
-    ):
-        view: Graphs = store
-        waiting = Change()
-        for number, ((layer, entities), early) in enumerate(steps):
-            if early and waiting:
-                store.apply(waiting)
-            draft = made_ready(view, number, layer, entities)
-            if not early and waiting:
-                store.apply(waiting)
-            at = START + timedelta(minutes=number)
-            waiting = commit(draft, version=store.version + 1, at=at)
-            draft.facts.rest_on(store)
-            view = Ahead(store, facts=draft.facts, change=waiting)
-
-            waited = made_ready(patient, number, layer, entities)
-            if change := commit(waited, version=patient.version + 1, at=at):
-                patient.apply(change)
-        if waiting:
-            store.apply(waiting)
-        assert content(store) == content(patient)
+    in_flight, waited = in_flight_and_waited(
+        steps, made_ready=made_ready, start=START, graphs=GRAPHS
+    )
+    assert in_flight == waited

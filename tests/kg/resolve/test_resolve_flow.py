@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -15,11 +14,11 @@ from kg.commit import commit, propose
 from kg.draft import DERIVED, Draft, Graphs
 from kg.enrich import enrich, read_rules
 from kg.iris import term
-from kg.model import Change, Entity, Layer, Proposal
-from kg.pipeline.ahead import Ahead
+from kg.model import Entity, Layer, Proposal
 from kg.resolve import NAMES, REVIEW, resolve
 from kg.store import EmbeddedStore
-from kg.terms import Quad, literal, node, quoted
+from kg.terms import literal, node, quoted
+from tests.kg.in_flight import in_flight_and_waited
 from tests.kg.resolve.test_resolve_links import ADA, ADA_TOO, FEW, ONE, RULES, telling
 from tests.kg.resolve.world import BASE, START, entity, fact, gone
 
@@ -39,8 +38,9 @@ CHAIN = read_rules(
 """A model is asked of the team of whoever its owner is in another system."""
 
 
-def made_ready(over: Graphs, number: int, layer: Layer, entities: list[Entity]) -> Draft:
+def made_ready(over: Graphs, number: int, told: tuple[Layer, list[Entity]]) -> Draft:
     draft, at = Draft(over), START + timedelta(minutes=number)
+    layer, entities = told
     for one in entities:
         propose(draft, Proposal(entity=one, layer=layer), at=at)
     resolve(draft, FEW)
@@ -78,38 +78,13 @@ def test_a_chain_leads_through_a_link_and_goes_with_it(tmp_path: Path) -> None:
         assert not store.holds(asked)
 
 
-def kept(store: EmbeddedStore) -> set[Quad]:
-    return {q for graph in ("", NAMES, REVIEW, DERIVED) for q in store.quads(graph=graph)}
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(telling(), st.booleans()), min_size=2, max_size=8))
 def test_links_are_drawn_over_a_batch_that_is_being_written(
     steps: list[tuple[tuple[Layer, list[Entity]], bool]],
 ) -> None:
     """Whether that one is written before, or only after: the graph is as if one waited."""
-    with (
-        tempfile.TemporaryDirectory() as one,
-        tempfile.TemporaryDirectory() as other,
-        closing(EmbeddedStore(Path(one), base=BASE)) as patient,
-        closing(EmbeddedStore(Path(other), base=BASE)) as store,
-    ):
-        view: Graphs = store
-        waiting = Change()
-        for number, ((layer, entities), early) in enumerate(steps):
-            if early and waiting:
-                store.apply(waiting)
-            draft = made_ready(view, number, layer, entities)
-            if not early and waiting:
-                store.apply(waiting)
-            at = START + timedelta(minutes=number)
-            waiting = commit(draft, version=store.version + 1, at=at)
-            draft.facts.rest_on(store)
-            view = Ahead(store, facts=draft.facts, change=waiting)
-
-            waited = made_ready(patient, number, layer, entities)
-            if change := commit(waited, version=patient.version + 1, at=at):
-                patient.apply(change)
-        if waiting:
-            store.apply(waiting)
-        assert kept(store) == kept(patient)
+    in_flight, waited = in_flight_and_waited(
+        steps, made_ready=made_ready, start=START, graphs=("", NAMES, REVIEW, DERIVED)
+    )
+    assert in_flight == waited

@@ -7,7 +7,6 @@ environment of its own, since their pins disagree with others.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,14 @@ import pytest
 
 from kg.iris import EntityRef
 from kg.sources.dbt import DbtSource
+from tests.integration.installed import installed
 from tests.kg.sources.case_dbt import RUNS
 from tests.kg.sources.dbt_project import RECORDED, build, trimmed
 
-PYTHON = os.environ.get("MLG_TEST_DBT_PYTHON", "")
-
 
 @pytest.mark.sources
-@pytest.mark.skipif(not PYTHON, reason="MLG_TEST_DBT_PYTHON names no Python with dbt-duckdb")
 def test_a_build_made_now_tells_what_was_recorded(tmp_path: Path) -> None:
-    target = build(PYTHON, tmp_path)
+    target = build(str(installed("MLG_TEST_DBT_PYTHON")), tmp_path)
     built = DbtSource("dbt", path=str(target), results=RUNS)
     kept = DbtSource("dbt", path=str(RECORDED), results=RUNS)
 
