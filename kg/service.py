@@ -59,6 +59,8 @@ from kg.vocabulary import ExampleQuery, Vocabulary
 
 WAIT_STEP = 0.01
 _LINEAGE = "openlineage"
+_LINEAGE_OWNERS = {"jobs": {"pipeline", "pipeline-run"}, "datasets": {"dataset"}}
+"""By setting, the entity types of which a source must hear to which it gives namespaces."""
 
 
 class Service:
@@ -147,13 +149,14 @@ class Service:
         """
         told = parse_json(data, deepest=MAX_LINEAGE_DEPTH)
         events = told if isinstance(told, list) else [told]
-        refs = self._lineage_source().keep(events)
+        source = self._lineage_source()
+        refs = source.keep(events)
         cause = f"openlineage:{uuid4()}"
         self.publish(
             Event(ref=ref, event_type=ref.type.replace("-", "_") + ".told", event_id=cause)
             for ref in refs
-            if not (types := self.source(ref.source).types) or ref.type in types
         )
+        source.heard(refs)
         return len(events)
 
     def _lineage_source(self) -> KeepsLineage:
@@ -166,8 +169,14 @@ class Service:
             raise BadSetting(f"Two sources of kind {_LINEAGE!r}, {', '.join(names)}; keep one.")
         source = self.source(names[0])
         assert isinstance(source, KeepsLineage)
-        for owner in self.settings.sources[names[0]].options.get("namespaces", {}).values():
-            self.source(owner)  # before anything is kept that it would have to be told of
+        for setting, told_of in _LINEAGE_OWNERS.items():  # before anything is kept
+            for owner in self.settings.sources[names[0]].options.get(setting, {}).values():
+                types = self.source(owner).types
+                if missing := types and told_of - types:
+                    raise BadSetting(
+                        f"[sources.{names[0]}.{setting}] names the source {owner!r}, which has no "
+                        f"entities of type {', '.join(sorted(missing))}."
+                    )
         return source
 
     def submit(self, data: bytes, form: Format, *, by: str = "anonymous") -> Outcome:

@@ -96,8 +96,12 @@ class KeepsLineage(Protocol):
     def keep(self, events: Sequence[Any]) -> builtins.list[EntityRef]:
         """Keeps events, synced; answers the entities, its own and others', that they tell of.
 
-        Raises `BadEvent`, and then nothing is kept.
+        It answers them again until they are `heard`. Raises `BadEvent`, and then nothing is kept.
         """
+        ...
+
+    def heard(self, refs: Sequence[EntityRef]) -> None:
+        """That these entities were told of is on the bus."""
         ...
 
 

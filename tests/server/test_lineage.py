@@ -87,8 +87,13 @@ def test_it_is_guarded_as_the_other_routes_that_write(lineage: FlaskClient) -> N
     ("tables", "code"),
     [
         ('[sources.a]\nkind = "openlineage"\n[sources.b]\nkind = "openlineage"', "bad-setting"),
-        ('[sources.a]\nkind = "openlineage"\nnamespaces = "x"', "bad-setting"),
-        ('[sources.a]\nkind = "openlineage"\nnamespaces = { s = "nobody" }', "unknown-source"),
+        ('[sources.a]\nkind = "openlineage"\njobs = "x"', "bad-setting"),
+        ('[sources.a]\nkind = "openlineage"\njobs = { s = "nobody" }', "unknown-source"),
+        (
+            '[sources.a]\nkind = "openlineage"\njobs = { s = "b" }\n[sources.b]\nkind = "scim"\n'
+            + 'url = "http://127.0.0.1:9"',
+            "bad-setting",
+        ),
     ],
 )
 def test_nothing_is_kept_under_settings_that_cannot_be(

@@ -5,14 +5,18 @@ Point an OpenLineage client at the server (``OPENLINEAGE_URL=http://localhost:80
     [sources.lineage]
     kind = "openlineage"
 
-    [sources.lineage.namespaces]
-    "duckdb://warehouse" = "dbt"          # things of this namespace belong to another source
+    [sources.lineage.datasets]
+    "duckdb://warehouse" = "dbt"          # datasets of this namespace belong to another source
+    [sources.lineage.jobs]
+    "aurora" = "dbt"                      # so do jobs of this one, and their runs
 
 What an event tells of a namespace that belongs to another source is not kept: it becomes thin
 events, and that source is asked, since it is the truth. A dataset there is a ``dataset`` with its
-name as key, a job a ``pipeline``, a run a ``pipeline-run`` with its id; of ``dbt-ol``'s events, the
-pipeline is the project and the run the invocation, as the kind ``dbt`` names them. All else is kept in the
-data folder, in ``openlineage.sqlite``, which is the system's own record and part of its backup.
+name as key, a job a ``pipeline``, a run a ``pipeline-run`` with its id, unless the tool says what it
+calls them itself: ``dbt-ol`` names the project and the invocation, Airflow's provider the DAG, its
+run and the task, and then those are the keys, as the kinds ``dbt`` and ``airflow`` have them. A
+source that has no pipelines, such as Feast, can have datasets here and no jobs. All else is kept in
+the data folder, in ``openlineage.sqlite``, which is the system's own record and part of its backup.
 
 =================== ================== ==========================================================
 OpenLineage         type               key
@@ -67,14 +71,20 @@ class OpenLineageSource:
     keeps_in_data_dir: ClassVar[bool] = True
 
     def __init__(
-        self, name: str, *, data_dir: Path, namespaces: Mapping[str, str] | None = None
+        self,
+        name: str,
+        *,
+        data_dir: Path,
+        jobs: Mapping[str, str] | None = None,
+        datasets: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
-        self._namespaces = namespaces or {}
-        if not isinstance(self._namespaces, Mapping) or not all(
-            isinstance(owner, str) for owner in self._namespaces.values()
-        ):
-            raise BadSetting(f'[sources.{name}] namespaces is a table of "namespace" = "source".')
+        self._owners = {"job": jobs or {}, "dataset": datasets or {}}
+        for kind, owners in self._owners.items():
+            if not isinstance(owners, Mapping) or not all(
+                isinstance(owner, str) for owner in owners.values()
+            ):
+                raise BadSetting(f'[sources.{name}] {kind}s is a table of "namespace" = "source".')
         self._record = Record(name, file=data_dir / _FILE)
 
     def fetch(self, ref: EntityRef) -> Snapshot:
@@ -91,7 +101,9 @@ class OpenLineageSource:
     def keep(self, events: Sequence[Any]) -> builtins.list[EntityRef]:
         """Keeps what is told, synced, all of it or nothing; answers of what the graph must hear.
 
-        Raises `BadEvent` with the event's ``index`` and a JSON ``pointer``.
+        That is noted with it until `heard`, so a crash between the two loses nothing of it: it is
+        answered again at the next event. Raises `BadEvent` with the event's ``index`` and a JSON
+        ``pointer``.
         """
         told = [self._checked(number, event) for number, event in enumerate(events)]
         refs: dict[EntityRef, None] = {}
@@ -108,7 +120,13 @@ class OpenLineageSource:
                     touch = Touch(one, writing)
                     writing.keep(one)
                     refs |= dict.fromkeys(touch.refs(documents))
+                return writing.tell(refs)
         return builtins.list(refs)
+
+    def heard(self, refs: Sequence[EntityRef]) -> None:
+        """The graph has been told of these."""
+        with self._record.writing() as writing:
+            writing.told(refs)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -116,9 +134,10 @@ class OpenLineageSource:
     def _checked(self, number: int, event: Any) -> Told:
         try:
             told = parse(event)
-            for thing in (*told.datasets, *([told.job] if told.job else [])):
-                if (owner := self._owner(thing.name.namespace)) != self.name:
-                    owned_elsewhere("dataset", owner, thing.name)
+            for kind, things in (("dataset", told.datasets), ("job", filter(None, [told.job]))):
+                for thing in things:
+                    if (owner := self._owner(kind, thing.name.namespace)) != self.name:
+                        owned_elsewhere("dataset", owner, thing.name)
         except BadEvent as error:
             raise BadEvent(f"Event {number}: {error}", index=number, **error.details) from None
         except BadIri as error:
@@ -130,26 +149,26 @@ class OpenLineageSource:
         elsewhere = [
             owned_elsewhere("dataset", owner, thing.name)
             for thing in told.datasets
-            if (owner := self._owner(thing.name.namespace)) != self.name
+            if (owner := self._owner("dataset", thing.name.namespace)) != self.name
         ]
         if told.job is None:
             return (None if elsewhere else told), elsewhere
-        owner = self._owner(told.job.name.namespace)
+        owner = self._owner("job", told.job.name.namespace)
         if owner != self.name:
             elsewhere += _named_elsewhere(told, told.job.name, owner)
-            aside = tuple(d for d in told.datasets if self._owns(d.name))
+            aside = tuple(d for d in told.datasets if self._owns("dataset", d.name))
             return (Told(time=told.time, aside=aside) if aside else None), elsewhere
         run = told.run
-        if run is not None and run.parent_job is not None and not self._owns(run.parent_job):
+        if run is not None and run.parent_job is not None and not self._owns("job", run.parent_job):
             run = replace(run, parent=None, parent_job=None)
         kept = Told(time=told.time, job=told.job, run=run, inputs=told.inputs, outputs=told.outputs)
         return kept, elsewhere
 
-    def _owner(self, namespace: str) -> str:
-        return self._namespaces.get(namespace, self.name)
+    def _owner(self, kind: str, namespace: str) -> str:
+        return self._owners[kind].get(namespace, self.name)
 
-    def _owns(self, name: Name) -> bool:
-        return self._owner(name.namespace) == self.name
+    def _owns(self, kind: str, name: Name) -> bool:
+        return self._owner(kind, name.namespace) == self.name
 
     def _documents(self, reading: Reading) -> Documents:
         return Documents(source=self.name, owner=self._owner, reading=reading)
@@ -157,10 +176,8 @@ class OpenLineageSource:
 
 def _named_elsewhere(told: Told, job: Name, owner: str) -> Iterator[EntityRef]:
     """A job and its run as another source names them."""
-    if told.run is not None and told.run.by_dbt is not None:
-        project, invocation = told.run.by_dbt
-        yield EntityRef("pipeline", owner, project)
-        yield EntityRef("pipeline-run", owner, invocation)
+    if told.run is not None and told.run.by_tool:
+        yield from (EntityRef(entity_type, owner, key) for entity_type, key in told.run.by_tool)
         return
     yield owned_elsewhere("pipeline", owner, job)
     if told.run is not None:

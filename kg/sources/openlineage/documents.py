@@ -20,10 +20,10 @@ _STATUS = {"FAIL": "failed", "ABORT": "cancelled", "COMPLETE": "succeeded"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """One reading of the record. ``owner`` names the source that a namespace belongs to."""
+    """One reading of the record. ``owner`` names the source of a kind's things in a namespace."""
 
     source: str
-    owner: Callable[[str], str]
+    owner: Callable[[str, str], str]
     reading: Reading
 
     def refs(self, thing: Named) -> Iterator[EntityRef]:
@@ -43,7 +43,7 @@ class Documents:
     def all(self) -> Iterator[EntityRef]:
         for kind in ("job", "dataset"):
             for key, name in self.reading.names(kind):
-                if self.owner(name.namespace) == self.source:
+                if self.owner(kind, name.namespace) == self.source:
                     yield from self.refs((kind, key))
         for run in self.reading.runs():
             yield from self.refs(("run", run))
@@ -56,7 +56,7 @@ class Documents:
         if kind == "run":
             known = self.reading.job_of(ref.key) is not None
         else:
-            known = name is not None and self.owner(name.namespace) == self.source
+            known = name is not None and self.owner(kind, name.namespace) == self.source
         if not known or ref not in self.refs((kind, ref.key)):
             return None
         told = self._facets(kind, ref.key)
@@ -150,7 +150,7 @@ class Documents:
     def _ref(self, entity_type: str, key: str) -> EntityRef:
         """A dataset of another source has that source's own key: the name without namespace."""
         name = self.reading.name("dataset", key) if entity_type == "dataset" else None
-        if name is not None and (owner := self.owner(name.namespace)) != self.source:
+        if name is not None and (owner := self.owner("dataset", name.namespace)) != self.source:
             return owned_elsewhere("dataset", owner, name)
         return EntityRef(entity_type, self.source, key)
 

@@ -19,6 +19,7 @@ from kg.iris import EntityRef
 from kg.model import Payload
 from kg.sources.openlineage import facets
 from kg.sources.openlineage.facets import Malformed, pointer
+from kg.sources.openlineage.tools import by_tool
 
 FINAL: Final = ("FAIL", "ABORT", "COMPLETE")
 _TYPES: Final = ("START", "RUNNING", "OTHER", *FINAL)
@@ -61,8 +62,8 @@ class Run:
     facets: dict[str, str]
     parent: str | None = None
     parent_job: Name | None = None
-    by_dbt: tuple[str, str] | None = None
-    """The project and the invocation, as dbt itself names them, of which the run is a part."""
+    by_tool: tuple[tuple[str, str], ...] = ()
+    """Types and keys of what the run is and is of, where the tool says what it calls them itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ def _run(data: Payload, job: Name) -> Run:
     told = facets.part(run, "facets", "run")
     id, at = _run_id(run, "run"), ("run", "facets", "parent")
     kept = _facets("run", told, "run", "facets")
-    found = Run(id=id, type=kind, facets=kept, by_dbt=_by_dbt(told.get("dbt_run")))
+    found = Run(id=id, type=kind, facets=kept, by_tool=by_tool(told))
     parent = facets.part(told, "parent", "run", "facets")
     if not parent or parent.get("_deleted") is True:
         return found
@@ -125,19 +126,6 @@ def _run(data: Payload, job: Name) -> Run:
     if above == id:
         return found
     return replace(found, parent=above, parent_job=named)
-
-
-def _by_dbt(facet: Any) -> tuple[str, str] | None:
-    """What ``dbt-ol`` adds; only another source is told of it, so an odd one is passed over."""
-    if not isinstance(facet, dict):
-        return None
-    project, invocation = facet.get("project_name"), facet.get("invocation_id")
-    try:
-        pipeline = EntityRef("pipeline", "dbt", project or "")
-        run = EntityRef("pipeline-run", "dbt", invocation or "")
-    except (BadIri, AttributeError, TypeError):
-        return None
-    return pipeline.key, run.key
 
 
 def _run_id(run: Payload, *at: str | int) -> str:

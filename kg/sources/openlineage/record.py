@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import quote
 
 from kg.errors import SourceUnavailable, SystemFailure
+from kg.iris import EntityRef
 from kg.sources.openlineage.parsing import Name, Thing, Told
 
 _SCHEMA: Final = Path(__file__).with_name("schema.sql")
@@ -147,6 +148,15 @@ class Reading:
 class Writing(Reading):
     """A record open for writing. All can be told twice."""
 
+    def tell(self, refs: Iterable[EntityRef]) -> list[EntityRef]:
+        """Notes of what the graph is to be told; answers all of which it was not told yet."""
+        self._many("INSERT OR IGNORE INTO untold VALUES (?, ?, ?)", map(_row, refs))
+        rows = self._db.execute("SELECT type, source, key FROM untold")
+        return [EntityRef(*row) for row in rows]
+
+    def told(self, refs: Iterable[EntityRef]) -> None:
+        self._many("DELETE FROM untold WHERE source = ? AND type = ? AND key = ?", map(_row, refs))
+
     def keep(self, told: Told) -> None:
         for thing in told.datasets:
             self._thing("dataset", thing, told.time)
@@ -180,6 +190,10 @@ class Writing(Reading):
 
     def _many(self, statement: str, rows: Iterable[tuple[str | int, ...]]) -> None:
         self._db.executemany(statement, rows)
+
+
+def _row(ref: EntityRef) -> tuple[str, str, str]:
+    return ref.source, ref.type, ref.key
 
 
 _DESIGN: Final = "(design)"

@@ -1,6 +1,14 @@
 -- What OpenLineage events have told. Each row keeps a greatest or a least of all that was told, or is
 -- merely there, so the order of the events and how often each came make no difference.
 
+-- What the graph has yet to be told of: entities of events that are kept, until they are on the bus.
+CREATE TABLE IF NOT EXISTS untold (
+    source TEXT NOT NULL,
+    type   TEXT NOT NULL,
+    key    TEXT NOT NULL,
+    PRIMARY KEY (source, type, key)
+) WITHOUT ROWID;
+
 -- Whatever was named: jobs and datasets; `key` is made of namespace and name.
 CREATE TABLE IF NOT EXISTS thing (
     kind      TEXT NOT NULL,   -- job | dataset

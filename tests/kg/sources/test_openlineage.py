@@ -98,8 +98,9 @@ def test_what_dbt_sends(source: OpenLineageSource) -> None:
 
 
 def test_what_belongs_to_another_source_is_not_kept(tmp_path: Path) -> None:
-    owners = {"aurora": "dbt", "s3://plays": "lake"}
-    source = OpenLineageSource("lineage", data_dir=tmp_path, namespaces=owners)
+    source = OpenLineageSource(
+        "lineage", data_dir=tmp_path, jobs={"aurora": "dbt"}, datasets={"s3://plays": "lake"}
+    )
     told = source.keep(recorded("dbt.jsonl"))
     assert {ref for ref in told if ref.source == "dbt"} == {
         EntityRef("pipeline", "dbt", "aurora"),
@@ -113,8 +114,10 @@ def test_what_belongs_to_another_source_is_not_kept(tmp_path: Path) -> None:
 
 
 def test_dbt_is_told_of_by_the_names_that_it_has_itself(tmp_path: Path) -> None:
-    owners = {"aurora": "dbt", "duckdb://warehouse.duckdb": "dbt"}
-    source = OpenLineageSource("lineage", data_dir=tmp_path, namespaces=owners)
+    datasets = {"duckdb://warehouse.duckdb": "dbt"}
+    source = OpenLineageSource(
+        "lineage", data_dir=tmp_path, jobs={"aurora": "dbt"}, datasets=datasets
+    )
     told = source.keep(recorded("dbt.jsonl"))
     assert list(source.list()) == []
     dbt = DbtSource("dbt", path=str(DBT))
@@ -125,7 +128,7 @@ def test_dbt_is_told_of_by_the_names_that_it_has_itself(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("odd", [7, {}, {"project_name": 7, "invocation_id": "x"}])
 def test_an_odd_facet_of_dbt_is_passed_over(tmp_path: Path, odd: Any) -> None:
-    source = OpenLineageSource("lineage", data_dir=tmp_path, namespaces={"n": "dbt"})
+    source = OpenLineageSource("lineage", data_dir=tmp_path, jobs={"n": "dbt"})
     told = source.keep([WHOLE | {"run": RUN | {"facets": {"dbt_run": odd}}}])
     assert told == [EntityRef("pipeline", "dbt", "j"), EntityRef("pipeline-run", "dbt", GOOD)]
 
@@ -186,11 +189,25 @@ def lived_through(folder: Path, told: Sequence[Any]) -> tuple[Graph, OpenLineage
     """The graph of one who hears of each event, and asks for just what it is told of then."""
     source, known = OpenLineageSource("lineage", data_dir=folder), Graph()
     for event in told:
-        for ref in source.keep([event]):
+        for ref in (heard := source.keep([event])):
             known.pop(ref, None)
             for document in source.fetch(ref).documents:
                 known[ref] = document.payload
+        source.heard(heard)
     return known, source
+
+
+def test_what_the_graph_did_not_hear_is_told_again(source: OpenLineageSource) -> None:
+    """As when the process ends between the two: who sends the event once more is told less of it."""
+    first = [WHOLE, WHOLE | {"run": RUN | {"runId": BAD}}]
+    source.heard(source.keep(first))
+    parent = {"run": {"runId": BAD}, "job": {"namespace": "n", "name": "above"}}
+    moved = WHOLE | {"run": RUN | {"facets": {"parent": parent}}}
+    told = set(source.keep([moved]))
+    assert EntityRef("pipeline-run", "lineage", GOOD) in told, "it is a part now"
+    assert told <= set(source.keep([moved]))
+    source.heard(list(told))
+    assert not told <= set(source.keep([moved]))
 
 
 @settings(deadline=None, max_examples=50)
