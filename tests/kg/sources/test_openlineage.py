@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 from kg.errors import BadEvent
 from kg.iris import EntityRef
 from kg.model import Payload
+from kg.sources.airflow import AirflowSource
 from kg.sources.dbt import DbtSource
 from kg.sources.openlineage import OpenLineageSource
 from kg.sources.openlineage.parsing import Name
+from tests.kg.sources.airflow_replay import PASSWORD, USER
+from tests.kg.sources.airflow_replay import Replay as Airflow
 from tests.kg.sources.case_openlineage import BAD, GOOD, recorded
 from tests.kg.sources.dbt_project import RECORDED as DBT
 
@@ -126,10 +129,52 @@ def test_dbt_is_told_of_by_the_names_that_it_has_itself(tmp_path: Path) -> None:
     assert EntityRef("dataset", "dbt", "warehouse.media.play_counts") in known
 
 
-@pytest.mark.parametrize("odd", [7, {}, {"project_name": 7, "invocation_id": "x"}])
-def test_an_odd_facet_of_dbt_is_passed_over(tmp_path: Path, odd: Any) -> None:
+def test_what_airflow_sends(source: OpenLineageSource) -> None:
+    """A DAG is a pipeline and its tasks are steps; the task that failed was tried twice."""
+    source.keep(recorded("airflow.jsonl"))
+    found = graph(source)
+    assert {ref.key for ref in found if ref.type == "pipeline"} == {
+        f"airflow/{dag}" for dag in ("broken", "load_plays", "train_ranker")
+    }
+    step = payload(source, "pipeline-step", "airflow/load_plays.store")
+    assert step["stepOf"] == "id/pipeline/lineage/airflow/load_plays"
+    states = [told["status"] for ref, told in found.items() if ref.type == "pipeline-run"]
+    assert sorted(states) == ["failed", "succeeded", "succeeded", "succeeded"]
+    failed = [told for told in found.values() if "broken.fail" in told["name"] and "run" in told]
+    assert {told["status"] for told in failed} == {"failed"}
+
+
+def test_airflow_is_told_of_by_the_names_that_it_has_itself(tmp_path: Path) -> None:
+    source = OpenLineageSource("lineage", data_dir=tmp_path, jobs={"airflow": "airflow"})
+    told = source.keep(recorded("airflow.jsonl"))
+    assert list(source.list()) == []
+    assert {ref.key for ref in told if ref.type == "step-run" and "first" in ref.key} == {
+        "broken/first/fail",
+        *(f"load_plays/first+1/{task}" for task in ("parts", "read/0", "read/1", "store")),
+    }
+    with Airflow() as replay:
+        airflow = AirflowSource(
+            "airflow", url=replay.url, username=USER, password=PASSWORD, page_size=2
+        )
+        # What an asset starts has a name of the moment, another in each recording.
+        known = [ref for ref in told if "asset_triggered" not in ref.key]
+        assert {ref.type for ref in known} == airflow.types - {"dataset"}
+        assert not [ref for ref in known if airflow.fetch(ref).gone]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"dbt_run": 7},
+        {"dbt_run": {}},
+        {"dbt_run": {"project_name": 7, "invocation_id": "x"}},
+        {"airflow": {"dag": {"dag_id": "d"}, "dagRun": {}}},
+        {"airflowDagRun": {"dag": [], "dagRun": {"run_id": "r"}}},
+    ],
+)
+def test_an_odd_facet_of_a_tool_is_passed_over(tmp_path: Path, odd: Any) -> None:
     source = OpenLineageSource("lineage", data_dir=tmp_path, jobs={"n": "dbt"})
-    told = source.keep([WHOLE | {"run": RUN | {"facets": {"dbt_run": odd}}}])
+    told = source.keep([WHOLE | {"run": RUN | {"facets": odd}}])
     assert told == [EntityRef("pipeline", "dbt", "j"), EntityRef("pipeline-run", "dbt", GOOD)]
 
 
