@@ -119,15 +119,17 @@ class Inbox:
 
     def publish(self, events: Iterable[Event]) -> int:
         """Keeps the events; they survive a power cut when this returns."""
+        rows = self._rows(events)
+        with self._write() as db:
+            _tell(db, rows)
+        return len(rows)
+
+    def _rows(self, events: Iterable[Event]) -> list[tuple[Any, ...]]:
         now = self._now().timestamp()
-        rows = [
+        return [
             (e.ref.source, e.ref.type, e.ref.key, e.event_type, e.event_id, now + number * _TICK)
             for number, e in enumerate(events)
         ]
-        with self._write() as db:
-            db.executemany(sql.TELL, rows)
-            db.executemany(sql.HEARD, [(name, now) for name in {row[0] for row in rows}])
-        return len(rows)
 
     def sources_told_of(self) -> list[str]:
         """The sources of which there is work, due or not."""
@@ -240,8 +242,9 @@ class Inbox:
 
     def sweep_tells(self, source: str, events: Iterable[Event]) -> None:
         """`publish` for a part of what a sweep found, and notes that it came so far."""
-        self.publish(events)
+        rows = self._rows(events)
         with self._write() as db:
+            _tell(db, rows)
             db.execute(sql.SWEEP_GOES_ON, (self._now().timestamp(), source))
 
     def hydrated_since(self, since: datetime, refs: Iterable[EntityRef]) -> set[EntityRef]:
@@ -322,6 +325,11 @@ class Inbox:
             raise BadInput(f"A text cannot be kept as UTF-8: {error.reason}.") from error
         except sqlite3.Error as error:
             raise SystemFailure(f"The inbox {self._file} cannot be written: {error}.") from error
+
+
+def _tell(db: sqlite3.Connection, rows: Collection[tuple[Any, ...]]) -> None:
+    db.executemany(sql.TELL, rows)
+    db.executemany(sql.HEARD, {row[0]: (row[0], row[5]) for row in rows}.values())
 
 
 def _key(ref: EntityRef) -> tuple[str, str, str]:

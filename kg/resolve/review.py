@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, get_args
+from typing import Final, Literal, get_args
 
 from kg import iris
-from kg.draft import STEWARD, Draft
+from kg.draft import STEWARD, Draft, Graphs
 from kg.errors import BadInput, NotFound
 from kg.iris import EntityRef, Minter, graph
 from kg.resolve.links import REVIEW
-from kg.terms import Quad, Statement, iri_of, node, quoted, text_of, unquoted
+from kg.terms import Statement, iri_of, node, quoted, text_of, unquoted
 
 Choice = Literal["accept", "reject", "undo"]
 CHOICES: Final[tuple[Choice, ...]] = get_args(Choice)
@@ -78,21 +78,6 @@ def apply(draft: Draft, decided: Decision, *, minter: Minter) -> tuple[str, str]
 
 
 # --- reading ------------------------------------------------------------------------------------
-
-
-class Graphs(Protocol):
-    """What is needed of a store to read decisions and what waits for them."""
-
-    def quads(
-        self,
-        *,
-        subject: str | None = None,
-        predicate: str | None = None,
-        value: str | None = None,
-        graph: str,
-    ) -> Iterable[Quad]: ...
-
-    def has(self, quad: Quad) -> bool: ...
 
 
 @dataclass(slots=True, kw_only=True)

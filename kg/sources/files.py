@@ -39,9 +39,9 @@ class Reading(Generic[Told]):
 class Files(Generic[Told]):
     """A file, or those in and under a folder whose path in it matches one of ``patterns``, by name.
 
-    Patterns have commas between them; in one, ``*`` is anything, ``/`` too. ``parse`` gets a file's name and bytes, and raises
-    `SourceUnavailable` for what may be half written, `BadPayload` for what is something else.
-    ``read`` answers the same object until a file changes.
+    Patterns have commas between them; in one, ``*`` is anything, ``/`` too. ``parse`` gets a file's
+    name and bytes, and raises `SourceUnavailable` for what may be half written, `BadPayload` for
+    what is something else. ``read`` answers the same object until a file changes.
     """
 
     def __init__(

@@ -50,7 +50,8 @@ and answered too, but name no experiment: they bring nothing. Metrics send no no
 finds their changes.
 
 Known limits: to a key that may not read a project, GrowthBook says that its experiments do not
-exist, and so they are gone; give the key what it needs first. Results are not read. Groups of metrics, guardrails and secondary metrics are no goals.
+exist, and so they are gone; give the key what it needs first. Results are not read. Groups of
+metrics, guardrails and secondary metrics are no goals.
 A listing is not one moment: what it lacks is gone only if ``fetch`` agrees.
 """
 
