@@ -35,8 +35,8 @@ from kg.formats import Format, serialise
 from kg.ingest import MAX_LINEAGE_DEPTH, parse_json
 from kg.iris import EntityRef, Minter
 from kg.model import Event, Finding, Report
-from kg.pairs import review_page
 from kg.resolve import DECISION, Decision
+from kg.review import review_page
 from kg.search.searcher import Searcher
 from kg.sources import KeepsLineage, Notifies, Source, connect
 from kg.store import Checkpoint, newest, open_checkpoint, writer_is_running
