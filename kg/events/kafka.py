@@ -71,7 +71,7 @@ class KafkaBus:
         self._topic = url.name
         self._where = url.where
         self._batch = url.number("batch", 2000, least=1, most=100_000)
-        self._brokers_down: KafkaError | None = None
+        self._in_doubt = False
         self._subscribed = False
         self._owned: set[int] = set()
         self._in_hand: dict[int, int] = {}
@@ -139,14 +139,19 @@ class KafkaBus:
             on_revoke=self._revoked,
             on_lost=self._revoked,
         )
-        self._brokers_down = None
+        self._in_doubt = False
         self._subscribed = True
 
     def _check_brokers(self) -> None:
-        """Tells brokers that are gone from a connection that was idle too long."""
-        if self._brokers_down is not None:
+        """Asks, after any trouble, whether a broker still answers; raises if none does.
+
+        Most trouble is none: a connection that was idle too long, one broker of several. And the
+        library's own word for brokers that are all gone is not always said, since one that it is
+        not connected to at the moment counts as there.
+        """
+        if self._in_doubt:
+            self._in_doubt = False
             self._consumer.list_topics(self._topic, timeout=CONNECT_SECONDS)
-            self._brokers_down = None
 
     def _message(self, record: Record) -> Message:
         error = record.error()
@@ -166,9 +171,8 @@ class KafkaBus:
             self._owned.discard(partition.partition)
             self._kept.pop(partition.partition, None)
 
-    def _hear(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN or error.fatal():
-            self._brokers_down = error
+    def _hear(self, _: KafkaError) -> None:
+        self._in_doubt = True
 
     def _away(self, error: KafkaException) -> SystemFailure:
         return SystemFailure(f"Kafka at {self._where}, topic {self._topic!r}: {_words(error)}.")

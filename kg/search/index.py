@@ -57,6 +57,7 @@ class SearchIndex:
             register(self._index)
             # One thread: the worker has one processor to spare, and fewer segments to merge.
             self._writer = self._index.writer(_HEAP_BYTES, num_threads=1)
+            self._sweep()
             self.version = version_of(self._index.searcher(), self._index.schema)
 
     def __enter__(self) -> Self:
@@ -114,7 +115,16 @@ class SearchIndex:
         except StoreUnavailable:
             with guarded(self.path, doing="Taking back what was not committed"):
                 self._writer.rollback()
+                self._sweep()
             raise
+
+    def _sweep(self) -> None:
+        """Removes the files of a commit that was not finished.
+
+        Tantivy names a file of deletions by the commit's number, which the next commit has again,
+        and refuses to write one that is there.
+        """
+        self._writer.garbage_collect_files()
 
 
 def _open(path: Path) -> tantivy.Index:

@@ -106,6 +106,32 @@ def test_there_is_one_writer(tmp_path: Path) -> None:
         assert index.version == 1
 
 
+def test_what_a_killed_commit_wrote_stops_none_that_follows(tmp_path: Path, minter: Minter) -> None:
+    """A writer that is killed after it wrote files of a commit, and before it published them."""
+    before, killed = tmp_path / "before", tmp_path / "killed"
+
+    def replace_all(path: Path) -> None:
+        with SearchIndex(path, labels={}) as index:
+            for number in range(3):
+                index.update([entry(f"k{number}", "banner")])
+            index.commit(9)
+
+    with SearchIndex(before, labels={}) as index:
+        for number in range(3):  # each a segment of its own, with what the next commit deletes
+            index.update([entry(f"k{number}", "ranker"), entry(f"n{number}", "home")])
+            index.commit(number)
+    shutil.copytree(before, killed)
+    replace_all(killed)
+    assert list(killed.glob("*.del"))
+    for file in before.iterdir():
+        if file.name != ".managed.json":
+            shutil.copy(file, killed)
+
+    replace_all(killed)
+    page = Searcher(killed, minter=minter, labels={}).search("")
+    assert sorted(hit.name for hit in page.hits) == ["banner"] * 3 + ["home"] * 3
+
+
 def test_a_full_disk_loses_nothing_that_was_committed(tmp_path: Path) -> None:
     """Files may not grow past 20 kB for a while, which is what a full disk does to Tantivy."""
     many = [entry(f"k{n}", f"{n * 7919} ranker {n * 104729}") for n in range(3_000)]
