@@ -8,8 +8,9 @@ neither layer takes the other's statement away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from kg.facts import Facts, Overlay, described
@@ -183,6 +184,10 @@ class Draft:
         for record in (self.asserted, self.retracted):
             found.update(*record.values())
         return found
+
+    def gained(self) -> Iterator[Statement]:
+        """The statements that the merged view gains."""
+        return chain.from_iterable(self.asserted.values())
 
     def moved(self) -> set[str]:
         """The entities of which the merged view gains or loses a statement."""

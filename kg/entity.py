@@ -39,7 +39,9 @@ class Portrayer:
     vocabulary: Vocabulary
     minter: Minter
 
-    def view(self, ref: EntityRef, *, findings: Sequence[Finding]) -> EntityView:
+    def view(
+        self, ref: EntityRef, *, findings: Sequence[Finding], hydrated_at: datetime | None = None
+    ) -> EntityView:
         """Everything to show of an entity. Raises `NotFound` if nothing mentions it."""
         iri = self.minter.mint(ref)
         about = described(self.checkpoint, iri)
@@ -66,6 +68,7 @@ class Portrayer:
             facts=tuple(self._facts(iri, about, derived)),
             relations=(*self._outgoing(own, derived), *incoming),
             findings=tuple(findings),
+            last_hydrated=hydrated_at,
             last_changed=changed,
             last_enriched=enriched,
             gone_since=_time(own, iris.INVALIDATED_AT),

@@ -220,7 +220,11 @@ class Service:
         """An entity's view; `NotFound` if nothing is known of it. A gone one has state ``gone``."""
         checkpoint = self.checkpoint()
         portrayer = Portrayer(checkpoint=checkpoint, vocabulary=self.vocabulary, minter=self.minter)
-        return portrayer.view(ref, findings=read_findings(checkpoint, self.minter.mint(ref)))
+        return portrayer.view(
+            ref,
+            findings=read_findings(checkpoint, self.minter.mint(ref)),
+            hydrated_at=self.inbox.hydrated_at(ref),
+        )
 
     def describe(self, ref: EntityRef, form: Format) -> bytes:
         """What the graph states about an entity, as RDF. `NotFound`, `Gone`."""

@@ -112,6 +112,7 @@ class EntityView:
     facts: tuple[Fact, ...]
     relations: tuple[Relation, ...]
     findings: tuple[Finding, ...]
+    last_hydrated: datetime | None = None
     last_changed: datetime | None = None
     last_enriched: datetime | None = None
     gone_since: datetime | None = None

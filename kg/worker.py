@@ -28,7 +28,7 @@ from kg.hydrate import Hydrator, Retry
 from kg.ingest import ingest_json
 from kg.model import Change, Entity, Proposal
 from kg.normalise import contexts_of
-from kg.pipeline import Counts, Pipeline, Writer
+from kg.pipeline import Counts, Pipeline, References, Writer
 from kg.resolve import read_identity
 from kg.search.index import SearchIndex
 from kg.sources import Source, connect
@@ -128,9 +128,8 @@ class Worker:
             writer=writer,
             inbox=self.inbox,
             hydrator=Hydrator(sources, executor=executor, retry=retry, now=self._now),
-            sources=sources,
+            references=References(self.inbox, sources=sources, minter=minter),
             contexts=contexts,
-            minter=minter,
             executor=executor,
             retry=retry,
             now=self._now,

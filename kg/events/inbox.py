@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +28,11 @@ from kg.model import Event, utc_now
 GOES_ON: Final = timedelta(hours=1)
 """How long after a sweep was interrupted the next goes on with it, in place of beginning anew."""
 
+ASKED_AGAIN: Final = timedelta(days=1)
+"""How soon what its source knew nothing of is asked for again, because something refers to it."""
+
+_REFERENCE = "reference:"
+"""With this begins the event's id when nothing but a reference tells of an entity."""
 _SWEEP = "sweep:"
 """With this begins the event's id when a sweep tells of an entity."""
 _FIRST_SWEEP = "sweep:first:"
@@ -48,14 +53,14 @@ class Work:
     received_at: datetime
 
     @property
-    def is_swept(self) -> bool:
-        """Whether a sweep told of it, and no event has since."""
-        return self.event_id.startswith(_SWEEP)
+    def is_event(self) -> bool:
+        """Whether its source told of it, and not we ourselves."""
+        return not self.event_id.startswith((_SWEEP, _REFERENCE))
 
     @property
     def heals(self) -> bool:
         """Whether a change of it is one that an event should have told of."""
-        return self.is_swept and not self.event_id.startswith(_FIRST_SWEEP)
+        return self.event_id.startswith(_SWEEP) and not self.event_id.startswith(_FIRST_SWEEP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +137,7 @@ class Inbox:
         ]
 
     def sources_told_of(self) -> list[str]:
-        """The sources of which there is work, due or not."""
+        """The sources of which there is work, due or not, or something awaited."""
         return [name for (name,) in self._db.execute(sql.SOURCES)]
 
     def take(self, limit: int, *, source: str, besides: Collection[EntityRef] = ()) -> list[Work]:
@@ -154,6 +159,41 @@ class Inbox:
             for source, kind, key, event_id, told, attempts, received_at in islice(free, limit)
         ]
 
+    def refer(self, hangs: Mapping[EntityRef, int]) -> None:
+        """Notes entities that so many more statements refer to, and the graph does not know.
+
+        Those that their source was asked for within `ASKED_AGAIN` are passed over.
+        """
+        asked_after = (self._now() - ASKED_AGAIN).timestamp()
+        with self._write() as db:
+            db.executemany(
+                sql.AWAIT,
+                [
+                    {
+                        "source": ref.source,
+                        "type": ref.type,
+                        "key": ref.key,
+                        "hangs": count,
+                        "asked_after": asked_after,
+                    }
+                    for ref, count in hangs.items()
+                ],
+            )
+
+    def turn_to_awaited(self, limit: int, *, source: str) -> int:
+        """Makes work of up to ``limit`` awaited entities, those first on which most hangs."""
+        found = self._db.execute(sql.MOST_AWAITED, (source, limit)).fetchall()
+        if not found:
+            return 0
+        now = self._now().timestamp()
+        with self._write() as db:
+            for number, (kind, key) in enumerate(found):
+                ref = EntityRef(kind, source, key)
+                event = kind.replace("-", "_") + ".referenced", f"{_REFERENCE}{ref}"
+                db.execute(sql.TURN_TO, (source, kind, key, *event, now + number * _TICK))
+                db.execute(sql.AWAITED_NO_MORE, (source, kind, key))
+        return len(found)
+
     def done(self, works: Collection[Work], *, healed: Iterable[EntityRef] = ()) -> None:
         """Forgets work whose commit is synced; what was told meanwhile stays to be done.
 
@@ -162,12 +202,13 @@ class Inbox:
         now = self._now().timestamp()
         lags: dict[str, list[float]] = {work.ref.source: [] for work in works}
         for work in works:
-            if not work.is_swept:
+            if work.is_event:
                 lags[work.ref.source].append(max(0.0, round(now - work.received_at.timestamp(), 3)))
         found = Counter(ref.source for ref in healed)
         with self._write() as db:
             db.executemany(sql.DONE, [(*_key(work.ref), work.told) for work in works])
             db.executemany(sql.HYDRATED, [(*_key(work.ref), now) for work in works])
+            db.executemany(sql.AWAITED_NO_MORE, [_key(work.ref) for work in works])
             db.executemany(sql.SUCCEEDED, [(name, now) for name in lags])
             for name, new in lags.items():
                 (known,) = db.execute(sql.LAGS, (name,)).fetchone() or ("[]",)
@@ -246,6 +287,11 @@ class Inbox:
         with self._write() as db:
             _tell(db, rows)
             db.execute(sql.SWEEP_GOES_ON, (self._now().timestamp(), source))
+
+    def hydrated_at(self, ref: EntityRef) -> datetime | None:
+        """When an entity was last asked for at its source, and the answer committed."""
+        row = self._db.execute(sql.HYDRATED_AT, _key(ref)).fetchone()
+        return _time(row[0]) if row else None
 
     def hydrated_since(self, since: datetime, refs: Iterable[EntityRef]) -> set[EntityRef]:
         """Those of the entities that were hydrated, and committed, after a moment."""

@@ -16,6 +16,17 @@ CREATE TABLE IF NOT EXISTS work (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS work_due ON work (source, state, next_try, received_at);
 
+-- What others refer to and the graph knows nothing of yet: `hangs` is how many statements do. It is
+-- turned to, in the order of that, when its source has nothing else to tell.
+CREATE TABLE IF NOT EXISTS awaited (
+    source TEXT NOT NULL,
+    type   TEXT NOT NULL,
+    key    TEXT NOT NULL,
+    hangs  INTEGER NOT NULL,
+    PRIMARY KEY (source, type, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS awaited_most ON awaited (source, hangs);
+
 -- What people ask to be written, and what became of it. The bytes stay as they were sent.
 CREATE TABLE IF NOT EXISTS request (
     id          TEXT PRIMARY KEY,

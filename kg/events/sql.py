@@ -19,8 +19,29 @@ WITH RECURSIVE told (source) AS (
     UNION ALL
     SELECT (SELECT min(source) FROM work WHERE source > told.source) FROM told
     WHERE told.source IS NOT NULL
-) SELECT source FROM told WHERE source IS NOT NULL
+), referred_to (source) AS (
+    SELECT min(source) FROM awaited
+    UNION ALL
+    SELECT (SELECT min(source) FROM awaited WHERE source > referred_to.source) FROM referred_to
+    WHERE referred_to.source IS NOT NULL
+)
+SELECT source FROM told WHERE source IS NOT NULL
+UNION SELECT source FROM referred_to WHERE source IS NOT NULL
 """
+AWAIT = """
+INSERT INTO awaited (source, type, key, hangs)
+SELECT :source, :type, :key, :hangs
+WHERE NOT EXISTS (SELECT 1 FROM work WHERE (source, type, key) = (:source, :type, :key))
+  AND NOT EXISTS (SELECT 1 FROM hydrated
+                  WHERE (source, type, key) = (:source, :type, :key) AND at > :asked_after)
+ON CONFLICT DO UPDATE SET hangs = hangs + excluded.hangs
+"""
+MOST_AWAITED = "SELECT type, key FROM awaited WHERE source = ? ORDER BY hangs DESC LIMIT ?"
+TURN_TO = """
+INSERT INTO work (source, type, key, event_type, event_id, received_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+"""
+AWAITED_NO_MORE = "DELETE FROM awaited WHERE source = ? AND type = ? AND key = ?"
 DONE = "DELETE FROM work WHERE source = ? AND type = ? AND key = ? AND told = ?"
 SUCCEEDED = """
 INSERT INTO source (name, last_success) VALUES (?, ?)
@@ -45,6 +66,7 @@ WHERE source = ? AND (state = 'dead' OR next_try > 0)
 DEAD = "SELECT source, type, key, error FROM work WHERE state = 'dead' ORDER BY received_at"
 PENDING = """
 SELECT (SELECT count(*) FROM work WHERE state = 'pending')
+     + (SELECT count(*) FROM awaited)
      + (SELECT count(*) FROM request WHERE state = 'pending')
 """
 ASK = """
@@ -82,6 +104,7 @@ HYDRATED = """
 INSERT INTO hydrated (source, type, key, at) VALUES (?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET at = excluded.at
 """
+HYDRATED_AT = "SELECT at FROM hydrated WHERE source = ? AND type = ? AND key = ?"
 SINCE = "SELECT 1 FROM hydrated WHERE source = ? AND type = ? AND key = ? AND at > ?"
 SWEEP = "SELECT id, began FROM sweep WHERE source = ? AND reached > ?"
 SWEEP_BEGINS = "INSERT OR REPLACE INTO sweep (source, id, began, reached) VALUES (?, ?, ?, ?)"

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from kg import iris
 from kg.commit import propose
 from kg.draft import Draft, Graphs
 from kg.errors import MlgError, SystemFailure
-from kg.events import Inbox, Request
-from kg.facts import Facts
+from kg.events import Inbox, Request, Work
 from kg.hydrate import Hydrated, Hydrator, Retry, together
-from kg.iris import EntityRef, Minter
-from kg.model import Change, Entity, Event, Proposal, Snapshot
+from kg.iris import EntityRef
+from kg.model import Change, Proposal, Snapshot
 from kg.normalise import Contexts, Normalised, normalise
 from kg.pipeline.ahead import Ahead
 from kg.pipeline.counts import Counts
+from kg.pipeline.references import References
 from kg.pipeline.requests import decide
 from kg.pipeline.writer import Ready, Writer
-from kg.sources import Source
-from kg.terms import iri_of
 
 _PATIENCE = 0.02
 """Seconds to wait for the first answer of a source, when nothing else is to do."""
@@ -61,14 +58,12 @@ class Pipeline:
     writer: Writer
     inbox: Inbox
     hydrator: Hydrator
-    sources: Mapping[str, Source]
+    references: References
     contexts: Mapping[str, Contexts]
-    minter: Minter
     executor: Executor
     retry: Retry
     now: Callable[[], datetime]
     before_write: Callable[[], None] = lambda: None
-    _met: set[str] = field(default_factory=set)
     _flight: _Flight | None = None
 
     @property
@@ -103,8 +98,15 @@ class Pipeline:
             asked = self.hydrator.under_way(name)
             if self.hydrator.may_ask(name) and len(asked) <= limit:
                 told = [ref for ref in (*flying, *besides) if ref.source == name]
-                if works := self.inbox.take(limit, source=name, besides=(*asked, *told)):
+                if works := self._due(limit, source=name, besides=(*asked, *told)):
                     self.hydrator.begin(name, works)
+
+    def _due(self, limit: int, *, source: str, besides: Collection[EntityRef]) -> list[Work]:
+        """What a source has told of; and where that leaves room, what is referred to."""
+        works = self.inbox.take(limit, source=source, besides=besides)
+        if len(works) < limit and self.inbox.turn_to_awaited(limit - len(works), source=source):
+            works = self.inbox.take(limit, source=source, besides=besides)
+        return works
 
     def land(self) -> Counts:
         """Waits for what is in flight, indexes it, and strikes it off the inbox.
@@ -166,7 +168,7 @@ class Pipeline:
             propose(draft, Proposal(entity=entity, layer="source", cause=cause), at=at)
         self.writer.enrich(draft)
         ready = self.writer.judge(draft, at=at)
-        self._ask_for_references(entities, draft.facts)
+        self.references.follow(draft.gained(), draft.facts)
         unusable = dict(hydrated.unusable)
         for part in parts:
             unusable |= part.unusable
@@ -226,35 +228,13 @@ class Pipeline:
             self.inbox.bury(works[ref], error=str(dead))
         return batch.counts
 
-    def _ask_for_references(self, entities: Iterable[Entity], facts: Facts) -> None:
-        """Puts an event on the bus for each entity that is referred to and not known yet."""
-        self._met.update(entity.iri for entity in entities)
-        wanted: list[Event] = []
-        for entity in entities:
-            for _, _, value in entity.statements:
-                iri = iri_of(value)
-                if iri and iri not in self._met and self.minter.is_entity(iri):
-                    self._met.add(iri)  # asked for once in the life of this process
-                    if ref := self._unknown(iri, facts):
-                        kind = ref.type.replace("-", "_") + ".referenced"
-                        wanted.append(Event(ref=ref, event_type=kind, event_id=f"reference:{ref}"))
-        if wanted:
-            self.inbox.publish(wanted)
-
-    def _unknown(self, iri: str, facts: Facts) -> EntityRef | None:
-        """The entity's name if a source can tell of it and the graph does not know it yet."""
-        try:
-            ref = self.minter.parse(iri)
-        except MlgError:
-            return None
-        source = self.sources.get(ref.source)
-        if source is None or (source.types and ref.type not in source.types):
-            return None
-        return ref if next(iter(facts.objects(iri, iris.TYPE)), None) is None else None
-
     def _decide(self, request: Request) -> Counts:
-        counts, entities = decide(
-            request, writer=self.writer, inbox=self.inbox, minter=self.minter, at=self.now()
+        counts, gained = decide(
+            request,
+            writer=self.writer,
+            inbox=self.inbox,
+            minter=self.writer.minter,
+            at=self.now(),
         )
-        self._ask_for_references(entities, self.writer.store)
+        self.references.follow(gained, self.writer.store)
         return counts

@@ -11,18 +11,19 @@ from kg.draft import Draft
 from kg.errors import MlgError, SystemFailure
 from kg.events import Inbox, Request
 from kg.iris import Minter, graph
-from kg.model import Entity, Finding, Proposal
+from kg.model import Finding, Proposal
 from kg.pipeline.counts import Counts
 from kg.pipeline.writer import Writer
 from kg.resolve import DECISION, apply, decision
 from kg.submission import Submission, decode
+from kg.terms import Statement
 from kg.validate import report_quads
 
 _QUARANTINE = graph("quarantine")
 _log = logging.getLogger(__name__)
 
-Decided = tuple[Counts, Iterable[Entity]]
-"""What came of a request, and the entities of which it is now true."""
+Decided = tuple[Counts, Iterable[Statement]]
+"""What came of a request, and the statements that the graph gained by it."""
 
 
 def decide(
@@ -92,7 +93,7 @@ def _submission(
     writer.commit(draft, at=at)
     writer.store.publish()  # a write is acknowledged when it is synced and visible
     inbox.decide(submission.id, "done", submission.outcome(found))
-    return Counts(accepted=1, statements=len(draft.changes())), submission.entities
+    return Counts(accepted=1, statements=len(draft.changes())), draft.gained()
 
 
 def _quarantine(

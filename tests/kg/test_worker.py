@@ -132,6 +132,51 @@ def test_a_reference_to_the_unknown_is_hydrated_unasked(
     assert facts(worker, "person/test/ada@example.com")[iris.PERSON_NAME] == "Ada Okafor"
 
 
+class Asked(MemorySource):
+    """Remembers in which order it was asked."""
+
+    in_flight = 1
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.order: list[str] = []
+
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        self.order.append(ref.key)
+        return super().fetch(ref)
+
+
+def test_references_come_after_events_those_first_on_which_most_hangs(tmp_path: Path) -> None:
+    source = Asked("test")
+    owned = {
+        "a": "few",
+        "b": "few",
+        "c": "most",
+        "d": "most",
+        "e": "most",
+        "f": "few",
+        "g": "nobody",
+    }
+    for key, owner in owned.items():
+        source.put({**RANKER, "key": key, "owner_emails": [owner]})
+    for person in ("few", "most"):
+        source.put({**ADA, "key": person})
+    with Worker(settings(tmp_path), sources={"test": source}) as worker:
+        worker.inbox.publish([event("model", key) for key in "abcdefg"])
+        worker.pipeline.run_once(4)
+        worker.inbox.publish([event("model", "a", "again")])
+        worker.drain()
+        assert source.order.index("a") == 0
+        first, second, third = (source.order.index(key) for key in ("most", "few", "nobody"))
+        assert max(source.order.index(key) for key in owned) < first < second < third
+        assert source.order.count("most") == source.order.count("nobody") == 1
+
+        source.put({**RANKER, "key": "h", "owner_emails": ["nobody", "few"]})
+        worker.inbox.publish([event("model", "h")])
+        worker.drain()
+        assert source.order[-1] == "h", "what the source did not know a moment ago is not asked for"
+
+
 def test_gone_at_the_source_is_a_tombstone(worker: Worker, source: MemorySource) -> None:
     ref = source.put(ADA)
     worker.inbox.publish([event("person", "ada@example.com")])
@@ -196,16 +241,16 @@ class HalfList(MemorySource):
         self._answer()
 
 
-def test_half_a_listing_buries_nobody(worker: Worker) -> None:
+def test_half_a_listing_buries_nobody(tmp_path: Path) -> None:
     source = HalfList("test")
     for key in "ab":
         source.put({**ADA, "key": key})
-    worker.pipeline.sources["test"] = source  # type: ignore[index]
-    worker.inbox.publish([event("person", "a"), event("person", "b")])
-    worker.drain()
-    with pytest.raises(Exception, match="down"):
-        swept(worker, source)
-    assert worker.inbox.pending() == 0
+    with Worker(settings(tmp_path), sources={"test": source}) as worker:
+        worker.inbox.publish([event("person", "a"), event("person", "b")])
+        worker.drain()
+        with pytest.raises(Exception, match="down"):
+            swept(worker, source)
+        assert worker.inbox.pending() == 0
 
 
 def test_a_sweep_asks_only_for_what_differs(worker: Worker, source: MemorySource) -> None:

@@ -44,6 +44,7 @@ def test_an_entity_is_json_for_those_who_prefer_it(client: FlaskClient) -> None:
     assert by_accept.json["iri"] == f"{BASE}/id/model/registry/home-ranker"
     assert by_accept.json["ref"] == "model/registry/home-ranker"
     assert by_accept.json["state"] == "hydrated"
+    assert by_accept.json["last_hydrated"] >= by_accept.json["last_changed"]
     assert "Accept" in by_accept.headers["Vary"]
 
 
@@ -80,7 +81,7 @@ def test_what_others_refer_to_is_awaited(client: FlaskClient, installation: Inst
     installation.settle()
     page = client.get("/e/person/registry/b@aurora.example")
     assert page.status_code == 200
-    assert "awaiting" in page.text
+    assert "awaiting" in page.text and "it was asked last" in page.text
 
 
 def test_search_finds_by_part_of_a_name_and_marks_it(client: FlaskClient) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kg.errors import BadInput, NotFound
 from kg.events import Inbox
+from kg.events.inbox import ASKED_AGAIN
 from kg.iris import EntityRef
 from kg.model import Event
 
@@ -169,3 +170,31 @@ def test_no_telling_is_lost(tmp_path: Path, steps: list[tuple[str, int]]) -> Non
         clock.pass_by(1_000_000)
         inbox.revive("test")
         assert {work.ref.key for work in inbox.take(100, source="test")} == set(owed)
+
+
+def test_what_is_referred_to_is_turned_to_by_how_much_hangs_on_it(
+    inbox: Inbox, clock: Clock
+) -> None:
+    few, most, told = (event(key).ref for key in ("few", "most", "told"))
+    inbox.publish([event("told")])
+    inbox.refer({few: 2, most: 1, told: 9})
+    inbox.refer({most: 3})
+    assert inbox.pending() == 3 and inbox.sources_told_of() == ["test"]
+    (work,) = inbox.take(10, source="test")
+    inbox.done([work])
+    assert inbox.sources_told_of() == ["test"], "of what is awaited"
+    assert inbox.turn_to_awaited(1, source="test") == 1
+    (work,) = inbox.take(10, source="test")
+    assert work.ref == most and not work.is_event and not work.heals
+    inbox.done([work])
+    inbox.refer({most: 5})
+    assert inbox.pending() == 1, "asked for a moment ago"
+    clock.time += ASKED_AGAIN
+    inbox.refer({most: 5})
+    assert inbox.pending() == 2
+    inbox.publish([event("most")])
+    inbox.done(inbox.take(10, source="test"))
+    assert inbox.pending() == 1 and inbox.hydrated_at(most) == clock.time
+    assert inbox.turn_to_awaited(9, source="test") == 1
+    assert inbox.turn_to_awaited(9, source="test") == 0
+    assert inbox.source("test").lags == (0.0, 0.0), "of events alone"
