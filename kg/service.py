@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Self
 from uuid import uuid4
@@ -35,6 +36,7 @@ from kg.formats import Format, serialise
 from kg.ingest import MAX_LINEAGE_DEPTH, parse_json
 from kg.iris import EntityRef, Minter
 from kg.model import Event, Finding, Report
+from kg.questions import Question
 from kg.resolve import DECISION, Decision
 from kg.review import review_page
 from kg.search.searcher import Searcher
@@ -55,7 +57,7 @@ from kg.views import (
     SourceStatus,
     Status,
 )
-from kg.vocabulary import ExampleQuery, Vocabulary
+from kg.vocabulary import Vocabulary
 
 WAIT_STEP = 0.01
 _LINEAGE = "openlineage"
@@ -276,9 +278,17 @@ class Service:
             for facet in page.facets.get("type", ())
         )
 
-    def example_queries(self) -> tuple[ExampleQuery, ...]:
-        """The example queries of the ontology, ready to run."""
-        return self.vocabulary.queries
+    def questions(self) -> tuple[Question, ...]:
+        """The questions that the ontology comes with, as queries that are ready to run."""
+        return self.vocabulary.questions
+
+    def question(self, name: str) -> Question:
+        """One of them. `NotFound` with the nearest names."""
+        known = {question.name: question for question in self.questions()}
+        if name not in known:
+            near = ", ".join(get_close_matches(name, known, n=3)) or "mlg ask lists them"
+            raise NotFound(f"There is no question {name!r}; near it: {near}.")
+        return known[name]
 
     def sources(self) -> list[SourceStatus]:
         """How each configured source does."""

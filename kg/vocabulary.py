@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from pyoxigraph import RdfFormat, parse
 from kg import iris
 from kg.errors import BadIri
 from kg.iris import PREFIXES, term, type_of_class
+from kg.questions import Question
 from kg.resources import data_dir
 from kg.terms import Statement, iri_of, is_literal, language_of, node, statement, text_of
 
@@ -28,17 +28,6 @@ _PREFIXES, _DECLARE = term("sh:prefixes"), term("sh:declare")
 _PREFIX, _NAMESPACE = term("sh:prefix"), term("sh:namespace")
 _SYMMETRIC = node(term("owl:SymmetricProperty"))
 _KEYWORDS = term("schema:keywords")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExampleQuery:
-    """One of the example queries of ``ontology/queries``; ``text`` has its prefixes and runs."""
-
-    name: str
-    label: str
-    comment: str
-    text: str
-    keywords: tuple[str, ...]
 
 
 class Vocabulary:
@@ -106,8 +95,8 @@ class Vocabulary:
         return tuple(sorted(found))
 
     @cached_property
-    def queries(self) -> tuple[ExampleQuery, ...]:
-        """The example queries, by name."""
+    def questions(self) -> tuple[Question, ...]:
+        """The example queries of ``ontology/queries``, by name."""
         declared = self.prefixes
         found = []
         for file in sorted((self._folder / "queries").glob("*.ttl")):
@@ -116,7 +105,7 @@ class Vocabulary:
                 facts[predicate].append(text_of(value))
             if facts[_SELECT]:
                 found.append(
-                    ExampleQuery(
+                    Question(
                         name=file.stem,
                         label=facts[iris.LABEL][0],
                         comment=facts[_COMMENT][0],

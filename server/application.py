@@ -19,6 +19,7 @@ from server import (
     linked_data,
     links,
     portal,
+    questions,
     review,
     search,
     sparql,
@@ -29,6 +30,7 @@ from server import (
 _NAVIGATION: Final = (
     ("portal.home", "Home"),
     ("search.page", "Search"),
+    ("questions.every", "Questions"),
     ("sparql.endpoint", "SPARQL"),
     ("validate.page", "Validate"),
     ("review.page", "Review"),
@@ -51,7 +53,7 @@ def build(service: Service) -> Flask:
     context.install(app, service)
     errors.register(app)
     headers.register(app, base=service.settings.base)
-    modules = (portal, search, sparql, linked_data, events, submit, review, decisions)
+    modules = (portal, search, questions, sparql, linked_data, events, submit, review, decisions)
     for module in (*modules, validate, health):
         app.register_blueprint(module.blueprint)
     _dress(app, service)

@@ -37,7 +37,9 @@ def entity(type: str, source: str, key: str) -> Response:
     if wanted((HTML, JSON)) is JSON:
         return _as_json(view)
     formats = signposting.alternates(view.ref, root=request.script_root)
-    answer = make_response(render_template("entity.html", entity=view, formats=formats))
+    asked = [(q, choice) for q in service().questions() if (choice := q.about(view.ref.type))]
+    page = render_template("entity.html", entity=view, formats=formats, questions=asked)
+    answer = make_response(page)
     answer.status_code = _GONE if view.state == "gone" else 200
     signposting.sign(answer, iri=view.iri, alternates=formats)
     return answer

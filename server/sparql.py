@@ -48,10 +48,7 @@ def endpoint() -> Response:
     if choose(accept, offers=_ALL) is HTML and "format" not in request.args:
         return _page()
     asked = _asked()
-    if asked.query is None:
-        return _description(asked)
-    query = service().answers.read(asked.query)
-    return _answer(asked, query, wanted(_offers(query), named=asked.format))
+    return _description(asked) if asked.query is None else answer(asked)
 
 
 @blueprint.post("/sparql/check")
@@ -88,20 +85,22 @@ def _run(asked: SparqlRequest, query: Query, offer: Offer) -> Answer:
     )
 
 
-def _answer(asked: SparqlRequest, query: Query, offer: Offer) -> Response:
+def answer(asked: SparqlRequest) -> Response:
     """The answer to a program: whole when it is small, else in chunks as they are read."""
+    query = service().answers.read(asked.query or "")
+    offer = wanted(_offers(query), named=asked.format)
     try:
-        answer = _run(asked, query, offer)
+        found = _run(asked, query, offer)
     except UnsupportedFormat as error:  # RDF/XML has no form for some properties
         raise NotAcceptable(str(error)) from error
-    whole = isinstance(answer.body, bytes)
+    whole = isinstance(found.body, bytes)
     told = Response(
-        answer.body if whole else answer.iter_chunks(),
+        found.body if whole else found.iter_chunks(),
         content_type=offer.content_type,
-        headers=[("Content-Length", str(answer.size)), ("Vary", "Accept")],
+        headers=[("Content-Length", str(found.size)), ("Vary", "Accept")],
     )
     if request.method == "HEAD":  # nobody will read the chunks
-        answer.close()
+        found.close()
     return told
 
 
@@ -126,7 +125,7 @@ def _page() -> Response:
     asked = SparqlRequest(query=request.args.get("query"))
     try:
         asked = _asked()
-        return _filled(asked, _shown(asked) if (asked.query or "").strip() else {})
+        return _filled(asked, shown(asked) if (asked.query or "").strip() else {})
     except MlgError as error:
         page = _filled(asked, {"problem": errors.problem_of(error)})
         return errors.mark(page, error=error)
@@ -136,7 +135,7 @@ def _filled(asked: SparqlRequest, shown: Mapping[str, Any]) -> Response:
     page = render_template(
         "sparql.html",
         query=asked.query or "",
-        examples=service().example_queries(),
+        examples=service().questions(),
         limit_seconds=f"{service().settings.number('query.timeout_seconds'):g}",
         **shown,
     )
@@ -145,16 +144,16 @@ def _filled(asked: SparqlRequest, shown: Mapping[str, Any]) -> Response:
     return answer
 
 
-def _shown(asked: SparqlRequest) -> dict[str, Any]:
-    """An answer for the page: a table, or statements as Turtle, unless it is too large to look at."""
+def shown(asked: SparqlRequest) -> dict[str, Any]:
+    """An answer for a page: a table, or statements as Turtle, unless it is too large to look at."""
     query = service().answers.read(asked.query or "")
     offers = _offers(query)
-    answer = _run(asked, query, offers[0])
-    shown: dict[str, Any] = {"downloads": [(offer.name, _LABELS[offer.name]) for offer in offers]}
-    if answer.size > SHOWN_BYTES:
-        answer.close()
-        return shown | {"too_large": answer.rows}
-    data = b"".join(answer.iter_chunks())
+    found = _run(asked, query, offers[0])
+    parts: dict[str, Any] = {"downloads": [(offer.name, _LABELS[offer.name]) for offer in offers]}
+    if found.size > SHOWN_BYTES:
+        found.close()
+        return parts | {"too_large": found.rows}
+    data = b"".join(found.iter_chunks())
     if offers is TABLES:
-        return shown | {"table": results.table(data, most=SHOWN_ROWS)}
-    return shown | {"document": data.decode()}
+        return parts | {"table": results.table(data, most=SHOWN_ROWS)}
+    return parts | {"document": data.decode()}

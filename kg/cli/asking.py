@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from kg.cli import output
 from kg.config import SETTINGS, Settings
 from kg.errors import DoesNotConform
 from kg.model import Finding, Report
+from kg.questions import Question
 from kg.service import Service
 from kg.validate import ENGINES, load_shapes, render
 from kg.views import EntityView, as_json
@@ -38,23 +40,57 @@ def query(settings: Settings, file: IO[bytes], form: str | None, timeout: float 
     """Run a SPARQL query (- is standard input)."""
     text = file.read().decode("utf-8", "replace")
     with Service(settings) as service:
-        kind = service.answers.check(text).form
-        if kind in ("construct", "describe"):
-            form = form or "turtle"
-            if form not in _GRAPHS:
-                raise click.UsageError(f"{kind.upper()} gives a graph; use one of {_GRAPHS}.")
-        else:
-            form = form or "table"
-            if form in _GRAPHS:
-                raise click.UsageError(f"{kind.upper()} gives a table, which {form} cannot hold.")
-        asked = "json" if form == "table" else form
-        answer = service.answers.answer(text, format=asked, timeout=timeout)
-        if form == "table":
-            _print_results(json.loads(b"".join(answer.iter_chunks())))
-        else:
-            for chunk in answer.iter_chunks():
-                sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
+        _print_answer(service, text, form=form, timeout=timeout)
+
+
+@click.command()
+@click.argument("question", required=False)
+@click.option(
+    "--with", "given", multiple=True, metavar="NAME=VALUE", help="A value that it lets one choose."
+)
+@click.option("--format", "form", type=click.Choice(["table", *_RESULTS]), default="table")
+@click.pass_obj
+def ask(settings: Settings, question: str | None, given: tuple[str, ...], form: str) -> None:
+    """Ask one of the questions that come with the ontology; without a name, list them."""
+    with Service(settings) as service:
+        if question is None:
+            _print_questions(service.questions())
+            return
+        asked = service.question(question)
+        for pair in given:
+            if "=" not in pair:
+                raise click.UsageError(f"--with {pair!r} is not NAME=VALUE.")
+        values = dict(pair.split("=", 1) for pair in given)
+        text = asked.asked(values, now=settings.clock())
+        _print_answer(service, text, form=form)
+
+
+def _print_questions(questions: Iterable[Question]) -> None:
+    for question in questions:
+        choices = "".join(f" --with {c.name}={shlex.quote(c.value)}" for c in question.choices)
+        click.echo(f"{question.name}{choices}\n    {question.label}")
+
+
+def _print_answer(
+    service: Service, text: str, *, form: str | None, timeout: float | None = None
+) -> None:
+    kind = service.answers.check(text).form
+    if kind in ("construct", "describe"):
+        form = form or "turtle"
+        if form not in _GRAPHS:
+            raise click.UsageError(f"{kind.upper()} gives a graph; use one of {_GRAPHS}.")
+    else:
+        form = form or "table"
+        if form in _GRAPHS:
+            raise click.UsageError(f"{kind.upper()} gives a table, which {form} cannot hold.")
+    asked = "json" if form == "table" else form
+    answer = service.answers.answer(text, format=asked, timeout=timeout)
+    if form == "table":
+        _print_results(json.loads(b"".join(answer.iter_chunks())))
+    else:
+        for chunk in answer.iter_chunks():
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
 
 
 def _print_results(results: dict[str, Any]) -> None:
@@ -227,4 +263,4 @@ def dump(settings: Settings, file: Path) -> None:
     click.echo(f"{len(checkpoint)} statements and their history are in {file}.", err=True)
 
 
-COMMANDS = (query, show, validate, sources, dead, status, config_command, dump)
+COMMANDS = (query, ask, show, validate, sources, dead, status, config_command, dump)

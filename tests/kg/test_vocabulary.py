@@ -32,7 +32,7 @@ def test_what_follows_is_known_from_the_ontology() -> None:
 
 
 def test_example_queries_run_anywhere() -> None:
-    queries = {query.name: query for query in VOCABULARY.queries}
+    queries = {query.name: query for query in VOCABULARY.questions}
     assert len(queries) >= 10
     for query in queries.values():
         assert query.text.startswith("PREFIX ") and "SELECT" in query.text

@@ -144,3 +144,27 @@ def test_the_page_says_what_it_is_about_to_machines(client: FlaskClient) -> None
     iri = f"{BASE}/id/{EntityRef('model', 'registry', 'home-ranker')}"
     assert f'<{iri}>; rel="cite-as"' in links
     assert '</data/model/registry/home-ranker.ttl>; rel="describedby"; type="text/turtle"' in links
+
+
+def test_questions_are_listed_and_asked(client: FlaskClient) -> None:
+    listed = client.get("/questions", headers=JSON).json
+    assert listed is not None
+    walk = next(question for question in listed if question["name"] == "incident-walk")
+    assert [choice["name"] for choice in walk["choices"]] == ["modelName"]
+    assert walk["label"] in client.get("/questions").text
+    assert "/questions/incident-walk?modelName=Home+ranker" in client.get(RANKER).text
+    page = client.get("/questions/whom-to-ask")
+    assert page.status_code == 200 and "Results" in page.text
+    table = client.get("/questions/owners-who-left", headers={"Accept": "text/csv"})
+    assert table.text.startswith("type,asset,name,owner")
+    named = client.get("/questions/owners-who-left?format=tsv")
+    assert named.text.startswith("?type\t?asset")
+
+
+def test_what_cannot_be_asked_is_a_problem_and_stays_on_the_page(client: FlaskClient) -> None:
+    page = client.get("/questions/unused-since?since=yesterday")
+    assert page.status_code == 400
+    assert "so many days ago (P90D)" in page.text and 'value="yesterday"' in page.text
+    unknown = client.get("/questions/incident-wolk", headers=JSON)
+    assert unknown.status_code == 404 and "incident-walk" in unknown.text
+    assert client.get("/questions/unused-since?nobody=1", headers=JSON).status_code == 400
