@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from flask import Blueprint, Response, make_response, render_template, request
@@ -12,7 +13,7 @@ from kg import formats
 from kg.answer import Answer, Query
 from kg.errors import MlgError, UnsupportedFormat
 from kg.iris import PREFIXES
-from server import errors, results, sparql_protocol
+from server import errors, past, results, sparql_protocol
 from server.context import HTML, answer_json, read_body, service, wanted
 from server.negotiate import Offer, choose
 from server.sparql_protocol import SparqlRequest
@@ -78,9 +79,10 @@ def _offers(query: Query) -> tuple[Offer, ...]:
     return TABLES if query.form in ("select", "ask") else GRAPHS
 
 
-def _run(asked: SparqlRequest, query: Query, offer: Offer) -> Answer:
-    return service().answers.answer(
+def _run(asked: SparqlRequest, query: Query, offer: Offer, at: datetime | None) -> Answer:
+    return service().past.answer(
         query,
+        at=at,
         format=offer.name,
         timeout=asked.timeout,
         default_graphs=asked.default_graphs,
@@ -88,10 +90,16 @@ def _run(asked: SparqlRequest, query: Query, offer: Offer) -> Answer:
     )
 
 
+def _moment(asked: SparqlRequest) -> datetime | None:
+    """The moment to ask about. An empty field of the page's form is no moment."""
+    return past.read(asked.as_of) if asked.as_of else None
+
+
 def _answer(asked: SparqlRequest, query: Query, offer: Offer) -> Response:
     """The answer to a program: whole when it is small, else in chunks as they are read."""
+    at = _moment(asked)
     try:
-        answer = _run(asked, query, offer)
+        answer = _run(asked, query, offer, at)
     except UnsupportedFormat as error:  # RDF/XML has no form for some properties
         raise NotAcceptable(str(error)) from error
     whole = isinstance(answer.body, bytes)
@@ -102,7 +110,7 @@ def _answer(asked: SparqlRequest, query: Query, offer: Offer) -> Response:
     )
     if request.method == "HEAD":  # nobody will read the chunks
         answer.close()
-    return told
+    return past.mark(told, at)
 
 
 def _description(asked: SparqlRequest) -> Response:
@@ -126,7 +134,9 @@ def _page() -> Response:
     asked = SparqlRequest(query=request.args.get("query"))
     try:
         asked = _asked()
-        return _filled(asked, _shown(asked) if (asked.query or "").strip() else {})
+        at = _moment(asked)
+        shown = _shown(asked, at) if (asked.query or "").strip() else {}
+        return past.mark(_filled(asked, {**shown, **_when(at)}), at)
     except MlgError as error:
         page = _filled(asked, {"problem": errors.problem_of(error)})
         return errors.mark(page, error=error)
@@ -136,6 +146,7 @@ def _filled(asked: SparqlRequest, shown: Mapping[str, Any]) -> Response:
     page = render_template(
         "sparql.html",
         query=asked.query or "",
+        as_of=asked.as_of or "",
         examples=service().example_queries(),
         limit_seconds=f"{service().settings.number('query.timeout_seconds'):g}",
         **shown,
@@ -145,11 +156,16 @@ def _filled(asked: SparqlRequest, shown: Mapping[str, Any]) -> Response:
     return answer
 
 
-def _shown(asked: SparqlRequest) -> dict[str, Any]:
+def _when(at: datetime | None) -> dict[str, Any]:
+    """What the page says of its moment."""
+    return {} if at is None else {"at": at, "before_all": service().past.is_before_all(at)}
+
+
+def _shown(asked: SparqlRequest, at: datetime | None) -> dict[str, Any]:
     """An answer for the page: a table, or statements as Turtle, unless it is too large to look at."""
     query = service().answers.read(asked.query or "")
     offers = _offers(query)
-    answer = _run(asked, query, offers[0])
+    answer = _run(asked, query, offers[0], at)
     shown: dict[str, Any] = {"downloads": [(offer.name, _LABELS[offer.name]) for offer in offers]}
     if answer.size > SHOWN_BYTES:
         answer.close()

@@ -33,8 +33,15 @@ _GRAPHS = ("turtle", "nt", "jsonld", "rdf")
     help="Default: table for SELECT and ASK, turtle for CONSTRUCT and DESCRIBE.",
 )
 @click.option("--timeout", type=click.FloatRange(min=0.01), help="Seconds, up to the limit.")
+@output.as_of_option
 @click.pass_obj
-def query(settings: Settings, file: IO[bytes], form: str | None, timeout: float | None) -> None:
+def query(
+    settings: Settings,
+    file: IO[bytes],
+    form: str | None,
+    timeout: float | None,
+    as_of: str | None,
+) -> None:
     """Run a SPARQL query (- is standard input)."""
     text = file.read().decode("utf-8", "replace")
     with Service(settings) as service:
@@ -48,7 +55,8 @@ def query(settings: Settings, file: IO[bytes], form: str | None, timeout: float 
             if form in _GRAPHS:
                 raise click.UsageError(f"{kind.upper()} gives a table, which {form} cannot hold.")
         asked = "json" if form == "table" else form
-        answer = service.answers.answer(text, format=asked, timeout=timeout)
+        at = output.moment(service, as_of)
+        answer = service.past.answer(text, at=at, format=asked, timeout=timeout)
         if form == "table":
             _print_results(json.loads(b"".join(answer.iter_chunks())))
         else:
