@@ -1,9 +1,11 @@
 """Stages 4 and 7: from what a layer now says of an entity to the difference, and its revision.
 
-Only the difference is written. Each changed entity gets a revision in graph ``history`` with the
-statements as triple terms; an entity's first revision says `mlg:creates` and lists none, since
-what came first is what is left when all later revisions are undone (it would cost two thirds of
-the write rate, and tell nothing). What is gone at its source becomes a tombstone.
+Only the difference is written. Each changed entity gets a revision in graph ``history``, for each
+layer that changes, with the statements as triple terms; an entity's first revision says
+`mlg:creates` and lists none, since what came first is what is left when all later revisions are
+undone (it would cost two thirds of the write rate, and tell nothing). A revision of the derived layer
+also retracts the reasons that fall away; those that came are found by the facts under them. `kg.past`
+undoes revisions. What is gone at its source becomes a tombstone.
 """
 
 from __future__ import annotations
@@ -76,6 +78,8 @@ def commit(draft: Draft, *, version: int, at: datetime) -> Change:
     when = moment(at)
     records = (draft.asserted, draft.retracted)
     touched = {key for record in records for key, statements in record.items() if statements}
+    reasons = draft.reasons_lost()
+    touched.update((iri, "derived") for iri in reasons)
     number = 0
     for iri, layer in sorted(touched):
         asserted = draft.asserted.get((iri, layer), set())
@@ -85,7 +89,7 @@ def commit(draft: Draft, *, version: int, at: datetime) -> Change:
         creates = created and layer == first_layer
         if created and not creates:
             continue  # with what made an entity goes all that was said of it then
-        revision = _revision(version, number)
+        revision = revision_iri(version, number)
         number += 1
         cause = literal(draft.causes.get(iri, f"version:{version}"))
         draft.add((revision, iris.CREATES if creates else iris.REVISES, node(iri), HISTORY))
@@ -100,10 +104,15 @@ def commit(draft: Draft, *, version: int, at: datetime) -> Change:
             draft.add((revision, iris.ASSERTS, quoted(statement), HISTORY))
         for statement in retracted:
             draft.add((revision, iris.RETRACTS, quoted(statement), HISTORY))
+        for statement in reasons.get(iri, ()) if layer == "derived" else ():
+            draft.add((revision, iris.RETRACTS, quoted(statement), HISTORY))
+        for end in {s[2] for s in retracted if s[2][0] == "<" and s[1] != iris.TYPE}:
+            draft.add((revision, iris.RETRACTS_LINK_TO, end, HISTORY))
     return draft.change()
 
 
-def _revision(version: int, number: int) -> str:
+def revision_iri(version: int, number: int) -> str:
+    """The name of a version's revision; its revisions are numbered from 0, without a gap."""
     return f"urn:mlgraph:revision:{version}:{number}"
 
 
@@ -111,7 +120,7 @@ def revised(store: Graphs, version: int) -> set[str]:
     """The entities that one version changed, read from its revisions."""
     found: set[str] = set()
     for number in count():
-        about = store.quads(subject=_revision(version, number), graph=HISTORY)
+        about = store.quads(subject=revision_iri(version, number), graph=HISTORY)
         entities = {iri_of(q[2]) for q in about if q[1] in (iris.CREATES, iris.REVISES)}
         if not entities:
             return found

@@ -8,19 +8,19 @@ neither layer takes the other's statement away.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Protocol
 
+from kg import iris
 from kg.facts import Facts, Overlay, described
 from kg.iris import graph
 from kg.model import Change, Layer
-from kg.terms import Quad, Statement
+from kg.terms import Quad, Statement, unquoted
 
 STEWARD, DERIVED, DOUBLED = graph("steward"), graph("derived"), graph("doubled")
 _LAYER_GRAPH = {"steward": STEWARD, "derived": DERIVED}
-_LAYERS: tuple[Layer, ...] = ("source", "steward", "derived")
 
 
 class Graphs(Facts, Protocol):
@@ -53,6 +53,14 @@ class Held:
         if layer == "source":
             return (self.merged - self.steward - self.derived) | self.doubled
         return self.steward if layer == "steward" else self.derived
+
+    def joined(self, other: Held) -> Held:
+        return Held(
+            merged=self.merged | other.merged,
+            steward=self.steward | other.steward,
+            derived=self.derived | other.derived,
+            doubled=self.doubled | other.doubled,
+        )
 
     def states(self, layer: Layer, statement: Statement) -> bool:
         """``statement in self.of(layer)``, without building the set."""
@@ -88,6 +96,7 @@ class Draft:
         self._added: set[Quad] = set()
         self._removed: set[Quad] = set()
         self.asserted: dict[tuple[str, Layer], set[Statement]] = {}
+        """What each layer gains, by the entity that it is about; `retracted` is what it loses."""
         self.retracted: dict[tuple[str, Layer], set[Statement]] = {}
         self.created: set[str] = set()
         self.causes: dict[str, str] = {}
@@ -116,6 +125,7 @@ class Draft:
         held = self.held(iri)
         if held.states(layer, statement):
             return
+        _record(iri, layer, statement, self.asserted, self.retracted)
         stated = statement in held.merged
         if (
             stated
@@ -131,7 +141,6 @@ class Draft:
             held.merged.add(statement)
             self.add((*statement, ""))
             self.facts.add(statement)
-            _record(iri, layer, statement, self.asserted, self.retracted)
 
     def create(self, iri: str, layer: Layer, statements: frozenset[Statement]) -> None:
         """`state` for all that a layer says of an entity of which nothing is stated yet."""
@@ -151,6 +160,7 @@ class Draft:
         held = self.held(iri)
         if not held.states(layer, statement):
             return
+        _record(iri, layer, statement, self.retracted, self.asserted)
         if layer != "source":
             held.of(layer).discard(statement)
             self.remove((*statement, _LAYER_GRAPH[layer]))
@@ -163,7 +173,6 @@ class Draft:
             held.merged.discard(statement)
             self.remove((*statement, ""))
             self.facts.remove(statement)
-            _record(iri, layer, statement, self.retracted, self.asserted)
 
     def add(self, quad: Quad) -> None:
         """Adds a statement to any graph, outside the layers."""
@@ -180,19 +189,31 @@ class Draft:
 
     def changes(self) -> set[Statement]:
         """The statements that the merged view gains or loses."""
-        found: set[Statement] = set()
-        for record in (self.asserted, self.retracted):
-            found.update(*record.values())
-        return found
+        moved = (self._added, self._removed)
+        return {quad[:3] for quads in moved for quad in quads if not quad[3]}
 
     def gained(self) -> Iterator[Statement]:
         """The statements that the merged view gains."""
-        return chain.from_iterable(self.asserted.values())
+        return (quad[:3] for quad in self._added if not quad[3])
 
     def moved(self) -> set[str]:
         """The entities of which the merged view gains or loses a statement."""
-        records = (self.asserted, self.retracted)
-        return {iri for record in records for (iri, _), said in record.items() if said}
+        subjects = {subject for subject, _, _ in self.changes()}
+        return {subject.partition("#")[0] for subject in subjects}
+
+    def reasons_lost(self) -> dict[str, set[Statement]]:
+        """The derivations that go, as their statements, by the entity whose fact they explain."""
+        gone = [quad for quad in self._removed if quad[3] == DERIVED]
+        of = {
+            name: unquoted(value)[0].partition("#")[0]
+            for name, predicate, value, _ in gone
+            if predicate == iris.REIFIES
+        }
+        found: dict[str, set[Statement]] = defaultdict(set)
+        for quad in gone:
+            if quad[0] in of:
+                found[of[quad[0]]].add(quad[:3])
+        return found
 
     def change(self) -> Change:
         return Change(added=tuple(self._added), removed=tuple(self._removed))
@@ -205,13 +226,9 @@ def _record(
     here: dict[tuple[str, Layer], set[Statement]],
     there: dict[tuple[str, Layer], set[Statement]],
 ) -> None:
-    """Notes what the merged view gains or loses; what came and went again is no change.
-
-    So one layer may take a statement over from another, and nothing is said of it in history.
-    """
-    for other in _LAYERS if there else ():
-        undone = there.get((iri, other))
-        if undone and statement in undone:
-            undone.discard(statement)
-            return
-    here.setdefault((iri, layer), set()).add(statement)
+    """Notes what a layer gains or loses; what came and went again is no change."""
+    undone = there.get((iri, layer))
+    if undone and statement in undone:
+        undone.discard(statement)
+    else:
+        here.setdefault((iri, layer), set()).add(statement)

@@ -36,6 +36,7 @@ from kg.formats import Format, serialise
 from kg.ingest import MAX_LINEAGE_DEPTH, parse_json
 from kg.iris import EntityRef, Minter
 from kg.model import Event, Finding, Report
+from kg.past import Past
 from kg.questions import Question
 from kg.resolve import DECISION, Decision
 from kg.review import review_page
@@ -83,6 +84,14 @@ class Service:
                 Answerer(settings, snapshot=lambda: self.checkpoint().path)
             )
             self._stack = stack.pop_all()
+        self.past = Past(
+            checkpoint=self.checkpoint,
+            answers=self.answers,
+            folder=settings.data_dir / "past",
+            minter=self.minter,
+            vocabulary=lambda: self.vocabulary,
+            now=now or settings.clock,
+        )
 
     @cached_property
     def vocabulary(self) -> Vocabulary:

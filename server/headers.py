@@ -25,7 +25,7 @@ _WRITES: Final = frozenset({"decisions", "events", "submit"})
 
 _READABLE: Final = (
     ("Access-Control-Allow-Origin", "*"),
-    ("Access-Control-Expose-Headers", "Link, Location, Retry-After"),
+    ("Access-Control-Expose-Headers", "Link, Location, Memento-Datetime, Retry-After"),
 )
 
 

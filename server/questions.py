@@ -10,7 +10,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from kg.errors import MlgError
 from kg.questions import Question
 from kg.views import as_json
-from server import errors, sparql
+from server import errors, past, sparql
 from server.context import HTML, JSON, answer_json, service, wanted
 from server.negotiate import choose
 from server.sparql_protocol import SparqlRequest
@@ -32,36 +32,39 @@ def one(name: str) -> Response:
     """A question and its answer: a page, or for programs any form of SPARQL results."""
     question = service().question(name)
     given = request.args.to_dict()
-    form = given.pop("format", None)
-    if (
-        form is None
-        and choose(request.headers.get("Accept"), offers=(HTML, *sparql.TABLES)) is HTML
-    ):
-        return _page(question, given)
-    return sparql.answer(SparqlRequest(query=_text(question, given), format=form))
+    form, as_of = given.pop("format", None), given.pop(past.PARAMETER, None)
+    offers = (HTML, *sparql.TABLES)
+    if form is None and choose(request.headers.get("Accept"), offers=offers) is HTML:
+        return _page(question, given, as_of)
+    text = _text(question, given, as_of)
+    return sparql.answer(SparqlRequest(query=text, format=form, as_of=as_of))
 
 
-def _text(question: Question, given: Mapping[str, str]) -> str:
-    return question.asked(given, now=service().settings.clock())
+def _text(question: Question, given: Mapping[str, str], as_of: str | None) -> str:
+    """The query; so many days ago is counted from the moment that is asked about."""
+    return question.asked(given, now=past.read(as_of) if as_of else service().settings.clock())
 
 
-def _page(question: Question, given: Mapping[str, str]) -> Response:
+def _page(question: Question, given: Mapping[str, str], as_of: str | None) -> Response:
     """Nothing that was typed is lost, also when it cannot be used."""
     try:
-        text = _text(question, given)
-        return _filled(question, given, {"query": text, **sparql.shown(SparqlRequest(query=text))})
+        asked = SparqlRequest(query=_text(question, given, as_of), as_of=as_of)
+        at = sparql.moment(asked)
+        shown = {"query": asked.query, **sparql.shown(asked, at), **sparql.when(at)}
+        return past.mark(_filled(question, given, as_of, shown), at)
     except MlgError as error:
         known = {choice.name for choice in question.choices}
         given = {name: value for name, value in given.items() if name in known}
-        page = _filled(
-            question, given, {"problem": errors.problem_of(error), "query": question.text}
-        )
-        return errors.mark(page, error=error)
+        shown = {"problem": errors.problem_of(error), "query": question.text}
+        return errors.mark(_filled(question, given, as_of, shown), error=error)
 
 
-def _filled(question: Question, given: Mapping[str, str], shown: Mapping[str, Any]) -> Response:
-    answer = make_response(
-        render_template("question.html", question=question, given=given, **shown)
+def _filled(
+    question: Question, given: Mapping[str, str], as_of: str | None, shown: Mapping[str, Any]
+) -> Response:
+    page = render_template(
+        "question.html", question=question, given=given, as_of=as_of or "", **shown
     )
+    answer = make_response(page)
     answer.vary.add("Accept")
     return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from flask import Blueprint, Response, make_response, render_template, request
@@ -12,7 +13,7 @@ from kg import formats
 from kg.answer import Answer, Query
 from kg.errors import MlgError, UnsupportedFormat
 from kg.iris import PREFIXES
-from server import errors, results, sparql_protocol
+from server import errors, past, results, sparql_protocol
 from server.context import HTML, answer_json, read_body, service, wanted
 from server.negotiate import Offer, choose
 from server.sparql_protocol import SparqlRequest
@@ -75,9 +76,10 @@ def _offers(query: Query) -> tuple[Offer, ...]:
     return TABLES if query.form in ("select", "ask") else GRAPHS
 
 
-def _run(asked: SparqlRequest, query: Query, offer: Offer) -> Answer:
-    return service().answers.answer(
+def _run(asked: SparqlRequest, query: Query, offer: Offer, at: datetime | None) -> Answer:
+    return service().past.answer(
         query,
+        at=at,
         format=offer.name,
         timeout=asked.timeout,
         default_graphs=asked.default_graphs,
@@ -85,12 +87,18 @@ def _run(asked: SparqlRequest, query: Query, offer: Offer) -> Answer:
     )
 
 
+def moment(asked: SparqlRequest) -> datetime | None:
+    """The moment to ask about. An empty field of the page's form is no moment."""
+    return past.read(asked.as_of) if asked.as_of else None
+
+
 def answer(asked: SparqlRequest) -> Response:
     """The answer to a program: whole when it is small, else in chunks as they are read."""
     query = service().answers.read(asked.query or "")
     offer = wanted(_offers(query), named=asked.format)
+    at = moment(asked)
     try:
-        found = _run(asked, query, offer)
+        found = _run(asked, query, offer, at)
     except UnsupportedFormat as error:  # RDF/XML has no form for some properties
         raise NotAcceptable(str(error)) from error
     whole = isinstance(found.body, bytes)
@@ -101,7 +109,7 @@ def answer(asked: SparqlRequest) -> Response:
     )
     if request.method == "HEAD":  # nobody will read the chunks
         found.close()
-    return told
+    return past.mark(told, at)
 
 
 def _description(asked: SparqlRequest) -> Response:
@@ -125,7 +133,9 @@ def _page() -> Response:
     asked = SparqlRequest(query=request.args.get("query"))
     try:
         asked = _asked()
-        return _filled(asked, shown(asked) if (asked.query or "").strip() else {})
+        at = moment(asked)
+        found = shown(asked, at) if (asked.query or "").strip() else {}
+        return past.mark(_filled(asked, {**found, **when(at)}), at)
     except MlgError as error:
         page = _filled(asked, {"problem": errors.problem_of(error)})
         return errors.mark(page, error=error)
@@ -135,6 +145,7 @@ def _filled(asked: SparqlRequest, shown: Mapping[str, Any]) -> Response:
     page = render_template(
         "sparql.html",
         query=asked.query or "",
+        as_of=asked.as_of or "",
         examples=service().questions(),
         limit_seconds=f"{service().settings.number('query.timeout_seconds'):g}",
         **shown,
@@ -144,11 +155,16 @@ def _filled(asked: SparqlRequest, shown: Mapping[str, Any]) -> Response:
     return answer
 
 
-def shown(asked: SparqlRequest) -> dict[str, Any]:
+def when(at: datetime | None) -> dict[str, Any]:
+    """What a page says of its moment."""
+    return {} if at is None else {"at": at, "before_all": service().past.is_before_all(at)}
+
+
+def shown(asked: SparqlRequest, at: datetime | None) -> dict[str, Any]:
     """An answer for a page: a table, or statements as Turtle, unless it is too large to look at."""
     query = service().answers.read(asked.query or "")
     offers = _offers(query)
-    found = _run(asked, query, offers[0])
+    found = _run(asked, query, offers[0], at)
     parts: dict[str, Any] = {"downloads": [(offer.name, _LABELS[offer.name]) for offer in offers]}
     if found.size > SHOWN_BYTES:
         found.close()

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kg.errors import BadInput, BadIri, BadQuery, QueryRefused, UnsupportedFormat
+from kg.errors import BadInput, BadIri, BadQuery, UnsupportedFormat
 from server import body
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -29,6 +29,7 @@ class SparqlRequest:
     query: str | None = None
     default_graphs: tuple[str, ...] = ()
     named_graphs: tuple[str, ...] = ()
+    as_of: str | None = None
     timeout: float | None = None
     format: str | None = None
 
@@ -39,7 +40,7 @@ def parse(
     """Reads one request in any of the protocol's three forms.
 
     Raises `BadInput` or `BadQuery` for what breaks the protocol, `UnsupportedFormat` for a body
-    of another type, `QueryRefused` for what this server does not do.
+    of another type.
     """
     fields = body.form_fields(query_string)
     if method == "POST":
@@ -60,16 +61,11 @@ def _request(fields: Sequence[tuple[str, str]]) -> SparqlRequest:
     for name in _UPDATE:
         if name in values:
             raise BadQuery(f"{name}= belongs to an update; this route answers queries only.")
-    as_of = _single(values, "as-of")
-    if as_of is not None:
-        raise QueryRefused(
-            "as-of= is not answered by this version; leave it out to ask about now.",
-            parameter="as-of",
-        )
     return SparqlRequest(
         query=_single(values, "query"),
         default_graphs=_iris(values, "default-graph-uri"),
         named_graphs=_iris(values, "named-graph-uri"),
+        as_of=_single(values, "as-of"),
         timeout=_seconds(_single(values, "timeout")),
         format=_single(values, "format") or None,
     )

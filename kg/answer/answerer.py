@@ -102,12 +102,13 @@ class Answerer:
         default_graphs: Sequence[str] = (),
         named_graphs: Sequence[str] = (),
         dataset: Dataset | None = None,
+        snapshot: Callable[[], Path] | None = None,
     ) -> Answer:
         """Runs a query, a text or what `read` made of it; ``format`` is our name of one for its form.
 
         ``timeout`` in seconds can shorten the limit, not raise it. ``default_graphs`` and
         ``named_graphs`` are those of the protocol, and take the place of FROM; ``dataset`` is what
-        the caller may see. Raises `BadQuery`, `QueryRefused`, `TooLarge`, `UnsupportedFormat`,
+        the caller may see, and ``snapshot`` names another checkpoint than the newest. Raises `BadQuery`, `QueryRefused`, `TooLarge`, `UnsupportedFormat`,
         `LimitExceeded`, `Busy`, `StoreUnavailable`.
         """
         read = query if isinstance(query, Query) else self.read(query)
@@ -129,7 +130,7 @@ class Answerer:
             "max_rows": self._settings.integer("query.max_rows"),
             "max_bytes": self._settings.integer("query.max_bytes"),
         }
-        result = self._on_snapshot(arguments, timeout)
+        result = self._on_snapshot(arguments, timeout, snapshot or self._snapshot)
         return Answer(
             form=read.form,
             media_type=offered[format],
@@ -171,15 +172,17 @@ class Answerer:
                 raise
             raise _broken(error) from error
 
-    def _on_snapshot(self, arguments: Mapping[str, Any], timeout: float | None) -> Result:
-        """Evaluates on the newest checkpoint; on the next one, if it was removed meanwhile."""
-        path = self._snapshot()
+    def _on_snapshot(
+        self, arguments: Mapping[str, Any], timeout: float | None, snapshot: Callable[[], Path]
+    ) -> Result:
+        """Evaluates on a checkpoint; on the next one, if it was removed meanwhile."""
+        path = snapshot()
         while True:
             given = {**arguments, "path": str(path.absolute())}
             try:
                 return self.run(f"{_JOBS}:evaluate", arguments=given, timeout=timeout)
             except StoreUnavailable:
-                newer = self._snapshot()
+                newer = snapshot()
                 if newer == path:
                     raise
                 path = newer

@@ -32,7 +32,7 @@ RESULTS: Final = {
 _Named = ox.NamedNode | ox.BlankNode
 _Graph = _Named | ox.DefaultGraph
 
-_OPEN, _PATH = "open checkpoint", "its path"  # in what a process keeps
+_OPEN = "open checkpoint"  # in what a process keeps
 _NO_LIMIT: Final = 1 << 62  # the caller's guard had the real one
 
 
@@ -80,15 +80,16 @@ def validate(task: Task) -> dict[str, Any]:
 
 
 def _checkpoint(kept: dict[str, Any], path: str) -> Checkpoint:
-    """The checkpoint at the path, open. It stays so until another is asked for."""
-    current: Checkpoint | None = kept.get(_OPEN)
-    if current is not None and kept[_PATH] != path:
-        del kept[_OPEN]
+    """The checkpoint at the path, open. It stays so until another of its folder is asked for."""
+    wanted = Path(path)
+    open_ones: dict[Path, Checkpoint] = kept.setdefault(_OPEN, {})  # one of now, one of the past
+    current = open_ones.get(wanted.parent)
+    if current is not None and current.path != wanted:
+        del open_ones[wanted.parent]
         current.close()
         current = None
     if current is None:
-        current = kept[_OPEN] = Checkpoint(Path(path))
-        kept[_PATH] = path
+        current = open_ones[wanted.parent] = Checkpoint(wanted)
     return current
 
 

@@ -35,12 +35,19 @@ _GRAPHS = ("turtle", "nt", "jsonld", "rdf")
     help="Default: table for SELECT and ASK, turtle for CONSTRUCT and DESCRIBE.",
 )
 @click.option("--timeout", type=click.FloatRange(min=0.01), help="Seconds, up to the limit.")
+@output.as_of_option
 @click.pass_obj
-def query(settings: Settings, file: IO[bytes], form: str | None, timeout: float | None) -> None:
+def query(
+    settings: Settings,
+    file: IO[bytes],
+    form: str | None,
+    timeout: float | None,
+    as_of: str | None,
+) -> None:
     """Run a SPARQL query (- is standard input)."""
     text = file.read().decode("utf-8", "replace")
     with Service(settings) as service:
-        _print_answer(service, text, form=form, timeout=timeout)
+        _print_answer(service, text, form=form, as_of=as_of, timeout=timeout)
 
 
 @click.command()
@@ -49,8 +56,11 @@ def query(settings: Settings, file: IO[bytes], form: str | None, timeout: float 
     "--with", "given", multiple=True, metavar="NAME=VALUE", help="A value that it lets one choose."
 )
 @click.option("--format", "form", type=click.Choice(["table", *_RESULTS]), default="table")
+@output.as_of_option
 @click.pass_obj
-def ask(settings: Settings, question: str | None, given: tuple[str, ...], form: str) -> None:
+def ask(
+    settings: Settings, question: str | None, given: tuple[str, ...], form: str, as_of: str | None
+) -> None:
     """Ask one of the questions that come with the ontology; without a name, list them."""
     with Service(settings) as service:
         if question is None:
@@ -61,8 +71,9 @@ def ask(settings: Settings, question: str | None, given: tuple[str, ...], form: 
             if "=" not in pair:
                 raise click.UsageError(f"--with {pair!r} is not NAME=VALUE.")
         values = dict(pair.split("=", 1) for pair in given)
-        text = asked.asked(values, now=settings.clock())
-        _print_answer(service, text, form=form)
+        moment = output.moment(service, as_of) or settings.clock()
+        text = asked.asked(values, now=moment)
+        _print_answer(service, text, form=form, as_of=as_of)
 
 
 def _print_questions(questions: Iterable[Question]) -> None:
@@ -72,7 +83,12 @@ def _print_questions(questions: Iterable[Question]) -> None:
 
 
 def _print_answer(
-    service: Service, text: str, *, form: str | None, timeout: float | None = None
+    service: Service,
+    text: str,
+    *,
+    form: str | None,
+    as_of: str | None,
+    timeout: float | None = None,
 ) -> None:
     kind = service.answers.check(text).form
     if kind in ("construct", "describe"):
@@ -84,7 +100,8 @@ def _print_answer(
         if form in _GRAPHS:
             raise click.UsageError(f"{kind.upper()} gives a table, which {form} cannot hold.")
     asked = "json" if form == "table" else form
-    answer = service.answers.answer(text, format=asked, timeout=timeout)
+    at = output.moment(service, as_of)
+    answer = service.past.answer(text, at=at, format=asked, timeout=timeout)
     if form == "table":
         _print_results(json.loads(b"".join(answer.iter_chunks())))
     else:

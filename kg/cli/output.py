@@ -5,13 +5,30 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
 
+from kg.service import Service
 from kg.views import as_json
 
+as_of_option = click.option(
+    "--as-of", metavar="T", help="As the graph knew it at a moment (ISO 8601, with its zone)."
+)
 json_option = click.option("--json", "as_data", is_flag=True, help="Print JSON.")
+
+
+def moment(service: Service, text: str | None) -> datetime | None:
+    """The moment of ``--as-of``, said on standard error: an answer must not be taken for now's."""
+    if text is None:
+        return None
+    at = service.past.moment(text)
+    if service.past.is_before_all(at):
+        click.echo(f"Nothing was recorded by {text}: the graph of then is empty.", err=True)
+    else:
+        click.echo(f"As the graph knew it at {text}.", err=True)
+    return at
 
 
 def data(value: Any) -> None:

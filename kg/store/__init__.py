@@ -1,7 +1,7 @@
 """The graph's store: one writer, and checkpoints of it that many readers open.
 
 The worker opens `EmbeddedStore` (alone, after any fork) and publishes checkpoints; everyone else
-opens those read-only. Nothing outside this package opens a pyoxigraph store on disk.
+opens those read-only, or makes a `changed_copy` of one, which is a checkpoint of the past. Nothing outside this package opens a pyoxigraph store on disk.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Protocol
 
 from kg.facts import Facts
 from kg.model import Change
-from kg.store.checkpoints import Checkpoint, newest, open_checkpoint
+from kg.store.checkpoints import Checkpoint, newest, open_checkpoint, prune
+from kg.store.copies import changed_copy
 from kg.store.embedded import EmbeddedStore, writer_is_running
 from kg.terms import Quad, Statement
 
@@ -20,8 +21,10 @@ __all__ = [
     "Checkpoint",
     "EmbeddedStore",
     "GraphStore",
+    "changed_copy",
     "newest",
     "open_checkpoint",
+    "prune",
     "writer_is_running",
 ]
 

@@ -13,7 +13,7 @@ import shutil
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pyoxigraph as ox
 
@@ -26,6 +26,9 @@ from kg.terms import Quad, Statement, str_of, term, text_of, value_of
 KEPT = 2
 """Checkpoints that stay even when nobody reads them: the newest, and one for who is just opening."""
 
+
+PAST = "past"
+"""The folder of past states, which are checkpoints too (`kg.past`)."""
 
 _NEWEST = "newest"
 META = iris.graph("meta")
@@ -63,10 +66,13 @@ def publish(folder: Path, version: int, backup: Callable[[str], None]) -> Path:
     return target
 
 
-def prune(folder: Path) -> None:
-    """Removes checkpoints that are old and that no process holds."""
-    names = sorted(name for name in _names(folder) if name.isdigit())
-    for name in names[:-KEPT]:
+def prune(
+    folder: Path, *, kept: int = KEPT, order: Callable[[Path], Any] = lambda path: path.name
+) -> None:
+    """Removes checkpoints that no process holds, but for the last ``kept`` in their order."""
+    names = [name for name in _names(folder) if name.isdigit()]
+    names.sort(key=lambda name: order(folder / name))
+    for name in names[: max(0, len(names) - kept)]:
         lock = folder / f"{name}.lock"
         with lock.open("w") as handle:
             try:
@@ -84,6 +90,12 @@ def clear(folder: Path) -> None:
             (folder / name).unlink()
         elif name.startswith("building-"):
             shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def forget_past(folder: Path) -> None:
+    """Removes the past states that nobody reads: the store may have been replaced meanwhile."""
+    clear(folder)
+    prune(folder, kept=0)
 
 
 def _names(folder: Path) -> list[str]:

@@ -69,6 +69,7 @@ class EmbeddedStore:
             for orphan in self._folder.glob("bulk-*.sst"):  # left by a killed bulk write
                 orphan.unlink()
             checkpoints.clear(self._checkpoints)
+            checkpoints.forget_past(data_dir / checkpoints.PAST)
             self._open()
         except BaseException:
             self._lock.close()
@@ -85,7 +86,7 @@ class EmbeddedStore:
         self._redeem([_promised(quad) for quad in promised], promised)
         marks = sorted(checkpoints.markers(self._store))
         self._version, self._statements = marks[-1] if marks else (0, 0)
-        self._marked = [_marker(*mark) for mark in marks]
+        self._marked = [marker(*mark) for mark in marks]
 
     @property
     def version(self) -> int:
@@ -140,25 +141,25 @@ class EmbeddedStore:
             raise StoreUnavailable(self.failure)
         version = self._version + 1
         statements = self._statements + _default(change.added) - _default(change.removed)
-        marker = _marker(version, statements)
+        mark = marker(version, statements)
         removed = (*change.removed, *(self._marked if len(self._marked) >= _STALE else ()))
         try:
             if len(change.added) >= _BULK:
                 promised = [_promise(quad) for quad in removed]
-                self._store.bulk_load(nquads((*change.added, marker, *promised)).encode(), _NQUADS)
+                self._store.bulk_load(nquads((*change.added, mark, *promised)).encode(), _NQUADS)
                 self._redeem(removed, promised)
                 self._loose += len(change.added)
             elif removed:
-                self._store.update(_update((*removed, *self._marked), (*change.added, marker)))
+                self._store.update(_update((*removed, *self._marked), (*change.added, mark)))
             else:
-                self._store.load(nquads((*change.added, marker)).encode(), _NQUADS)
+                self._store.load(nquads((*change.added, mark)).encode(), _NQUADS)
         except (OSError, RuntimeError) as error:
             self.failure = (
                 f"The store cannot write ({error}); free some space, it is tried again by itself."
             )
             raise StoreUnavailable(self.failure) from error
         self._version, self._statements = version, statements
-        self._marked = [marker] if removed else [*self._marked, marker]
+        self._marked = [mark] if removed else [*self._marked, mark]
         return version
 
     def _redeem(self, removed: Iterable[Quad], promised: Iterable[Quad]) -> None:
@@ -264,7 +265,7 @@ def _default(quads: Iterable[Quad]) -> int:
     return sum(not graph for _, _, _, graph in quads)
 
 
-def _marker(version: int, statements: int) -> Quad:
+def marker(version: int, statements: int) -> Quad:
     """What a commit leaves about itself: its version and how many statements there are then."""
     count = f'"{statements}"^^<{iris.term("xsd:integer")}>'
     return f"{checkpoints.VERSION}{version}", checkpoints.STATEMENT_COUNT, count, checkpoints.META

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +265,20 @@ def test_mlg_is_a_process(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "kg.cli", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("mlg, version")
+
+
+def test_a_question_may_be_about_the_past(
+    filled: Mlg, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = file(tmp_path, "ask.rq", "ASK { ?s ?p ?o }")
+    assert filled("query", ask, "--as-of", "2020-01-01T00:00:00Z") == 0
+    told = capsys.readouterr()
+    assert told.out == "no\n"
+    assert "Nothing was recorded by 2020-01-01T00:00:00Z" in told.err
+    assert filled("query", ask, "--as-of", datetime.now(UTC).isoformat()) == 0
+    told = capsys.readouterr()
+    assert told.out == "yes\n"
+    assert "As the graph knew it" in told.err
+    for wrong in ("2020-01-01", "2999-01-01T00:00:00Z", "yesterday"):
+        assert filled("query", ask, "--as-of", wrong) == 2
+        assert wrong in capsys.readouterr().err

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg import iris
-from kg.commit import HISTORY, commit, propose, revised
+from kg.commit import commit, propose, revised
 from kg.draft import DERIVED, DOUBLED, STEWARD, Draft
 from kg.enrich import Rules, Step, enrich, read_rules
 from kg.errors import BadSetting
@@ -80,26 +80,6 @@ class World:
     def layer(self, name: str) -> set[Statement]:
         found = {q[:3] for q in self.store.quads(graph=name)}
         return {s for s in found if s[0].startswith(BASE)}
-
-    def as_of(self, version: int) -> frozenset[Statement]:
-        """The state at a version, by undoing the later revisions, the last first."""
-        state = set(self.store.statements())
-        for later in range(self.store.version, version, -1):
-            about = [
-                q
-                for r in _revisions(self.store, later)
-                for q in self.store.quads(subject=r, graph=HISTORY)
-            ]
-            state -= {unquoted(q[2]) for q in about if q[1] == iris.ASSERTS}
-            state |= {unquoted(q[2]) for q in about if q[1] == iris.RETRACTS}
-            made = {iri_of(q[2]) for q in about if q[1] == iris.CREATES}
-            state = {s for s in state if s[0].partition("#")[0] not in made}
-        return frozenset(state)
-
-
-def _revisions(store: EmbeddedStore, version: int) -> list[str]:
-    prefix = f"urn:mlgraph:revision:{version}:"
-    return sorted({q[0] for q in store.quads(graph=HISTORY) if q[0].startswith(prefix)})
 
 
 def _pairs(facts: set[Statement], path: tuple[Step, ...]) -> set[tuple[str, str]]:
@@ -252,11 +232,9 @@ def test_the_laws_hold_after_any_changes(changes: list[tuple[Layer, list[Entity]
                 unquoted(q[2]) for q in world.store.quads(predicate=iris.REIFIES, graph=DERIVED)
             }
             assert explained == world.derived(chains=True), "what a chain gives has a reason"
-        for version, copy in world.copies.items():
-            assert world.as_of(version) == copy, f"as of version {version}"
         for version in range(1, world.store.version + 1):
             subjects = {s for s, _, _ in world.copies[version] ^ world.copies[version - 1]}
-            assert revised(world.store, version) == subjects
+            assert revised(world.store, version) >= subjects, "and layers move where it does not"
 
 
 def _axiom(head: str, *names: str) -> list[Statement]:

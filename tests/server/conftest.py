@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -24,7 +25,16 @@ from tests.server.web import free_port, start, wait_for
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("installation")
+    with installed(tmp_path_factory.mktemp("installation")) as found:
+        found.tell(*((p["type"], p["key"]) for p in PAYLOADS))
+        found.remove("model", "left-behind")
+        found.tell(("model", "left-behind"))
+        yield found
+
+
+@contextmanager
+def installed(folder: Path) -> Iterator[Installation]:
+    """An installation with a worker at work, which nobody has told of anything yet."""
     file = folder / "registry.json"
     file.write_text(json.dumps(PAYLOADS), "utf-8")
     config = folder / "mlg.toml"
@@ -48,11 +58,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     with ExitStack() as stack:
         worker = stack.enter_context(working(settings))
         service = stack.enter_context(Service(settings))
-        found = Installation(settings=settings, service=service, worker=worker, file=file)
-        found.tell(*((p["type"], p["key"]) for p in PAYLOADS))
-        found.remove("model", "left-behind")
-        found.tell(("model", "left-behind"))
-        yield found
+        yield Installation(settings=settings, service=service, worker=worker, file=file)
 
 
 @contextmanager

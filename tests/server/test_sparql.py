@@ -140,7 +140,7 @@ def test_a_query_over_its_time(client: FlaskClient) -> None:
         ("query=SELECT", 400, "bad-query"),
         ("update=CLEAR%20ALL", 400, "bad-query"),
         ("query=ASK%20%7B%7D&using-graph-uri=urn:g", 400, "bad-query"),
-        ("query=ASK%20%7B%7D&as-of=2026-01-01", 400, "query-refused"),
+        ("query=ASK%20%7B%7D&as-of=2026-01-01", 400, "bad-input"),
         ("query=ASK%20%7B%7D&default-graph-uri=g", 400, "bad-iri"),
         ("query=ASK%20%7B%7D&timeout=soon", 400, "bad-input"),
         ("query=DROP%20ALL", 400, "query-refused"),

@@ -118,6 +118,7 @@ KEPT_BY_THE_GRAPH = {
     "differentThingFrom",
     "formerType",
     "recordedBy",
+    "retractsLinkTo",
     "revises",
     "sameThingAs",
     "waives",

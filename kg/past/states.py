@@ -1,0 +1,139 @@
+"""Whole past states: stores on disk that queries run on like on a checkpoint of now.
+
+A past state is a copy of the newest checkpoint in which all later revisions are undone. Making one is
+work that grows with what changed since, not with the graph. It is done in a query process, once: two
+moments between which nothing happened have the same state. The last few that were used are kept in
+``data_dir/past``, each as a checkpoint is, so that none is removed under its readers.
+
+Its default graph and layers are what they were, with the reasons of derived facts (a reason is there
+while all facts that it names hold), and so is graph ``history``. What else is worked out anew with each change (findings,
+the review list) is not kept of the past, and cannot be seen in it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from kg import iris
+from kg.draft import DERIVED
+from kg.model import Change
+from kg.past.revisions import of_version
+from kg.past.undo import Undone
+from kg.query.process import Task
+from kg.store import Checkpoint, changed_copy, prune
+from kg.terms import Quad, Statement, quoted, unquoted
+
+KEPT: Final = 4
+"""Past states that stay when nobody reads them."""
+
+
+def state_path(folder: Path, version: int) -> Path:
+    """Where the state of a version is, once it is made."""
+    return folder / f"{version:012d}"
+
+
+def make_job(task: Task) -> None:
+    """`make` as a job of a query process: paths and numbers are its arguments."""
+    given: dict[str, Any] = dict(task.arguments)
+    with Checkpoint(Path(given["checkpoint"])) as checkpoint:
+        make(checkpoint, Path(given["folder"]), version=given["version"])
+
+
+def make(checkpoint: Checkpoint, folder: Path, *, version: int) -> Path:
+    """Makes the state of an earlier version; readers see it whole or not at all."""
+    target = state_path(folder, version)
+    if target.exists():
+        return target
+    change = undoing(checkpoint, version)
+    building = folder / f"building-{uuid4()}"
+    try:
+        changed_copy(
+            checkpoint.path if version else None,
+            building,
+            version=version,
+            added=change.added if version else (),
+            removed=change.removed if version else (),
+            statements=len(checkpoint) + _view(change.added) - _view(change.removed),
+        )
+        building.replace(target)
+    except OSError:
+        if not target.exists():  # else another process was faster
+            raise
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    prune(folder, kept=KEPT, order=_last_used)
+    return target
+
+
+def use(path: Path) -> bool:
+    """Whether a state is there; it then counts as used now."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _last_used(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def undoing(checkpoint: Checkpoint, version: int) -> Change:
+    """The change that leads from a checkpoint back to an earlier version."""
+    undone: dict[str, Undone] = defaultdict(Undone)
+    added: set[Quad] = set()
+    removed: set[Quad] = set()
+    reasons: dict[str, set[Statement]] = defaultdict(set)
+    for later in range(checkpoint.version, version, -1):
+        for revision in of_version(checkpoint, later):
+            undone[revision.of].undo(revision)
+            removed.update(revision.quads)
+            for statement in revision.reasons:
+                reasons[statement[0]].add(statement)
+    for iri, one in undone.items():
+        more, less = one.change(checkpoint, iri)
+        added |= more
+        removed |= less
+    removed.update(_baseless(checkpoint, tuple(removed)))
+
+    def held(statement: Statement, name: str) -> bool:
+        quad = (*statement, name)
+        return quad in added or (quad not in removed and checkpoint.has(quad))
+
+    for about in reasons.values():
+        facts = [
+            (unquoted(value), _KNOWN_BY[link]) for _, link, value in about if link in _KNOWN_BY
+        ]
+        if all(held(statement, name) for statement, name in facts):
+            added.update((*statement, DERIVED) for statement in about)
+    return Change(added=tuple(added), removed=tuple(removed))
+
+
+_KNOWN_BY: Final = {iris.REIFIES: DERIVED, iris.SUPPORTED_BY: ""}
+"""By what a reason says of a fact, the graph in which the fact has to be."""
+
+
+def _baseless(checkpoint: Checkpoint, removed: Iterable[Quad]) -> Iterator[Quad]:
+    """The reasons in graph ``derived`` that lose the fact which they explain, or one under it."""
+    seen: set[str] = set()
+    for link, graph in _KNOWN_BY.items():
+        for subject, predicate, value, name in removed:
+            if name == graph:
+                said = quoted((subject, predicate, value))
+                for quad in checkpoint.quads(predicate=link, value=said, graph=DERIVED):
+                    if quad[0] not in seen:
+                        seen.add(quad[0])
+                        yield from checkpoint.quads(subject=quad[0], graph=DERIVED)
+
+
+def _view(quads: Iterable[Quad]) -> int:
+    return sum(not name for _, _, _, name in quads)
