@@ -130,7 +130,8 @@ class Answerer:
             "max_rows": self._settings.integer("query.max_rows"),
             "max_bytes": self._settings.integer("query.max_bytes"),
         }
-        result = self._on_snapshot(arguments, timeout, snapshot or self._snapshot)
+        taken = snapshot or self._snapshot
+        result = self._on_snapshot("evaluate", arguments, taken=taken, timeout=timeout)
         return Answer(
             form=read.form,
             media_type=offered[format],
@@ -154,6 +155,14 @@ class Answerer:
         findings = tuple(Finding(**finding) for finding in told["findings"])
         return Report(engine=told["engine"], findings=findings)
 
+    def simulate(self, data: bytes, *, format: str, base: str) -> dict[str, Any]:
+        """What the changes of a document would make different, as `kg.simulate.simulate_document`."""
+        arguments = {"format": format, "base": base, "at": self._settings.clock().isoformat()}
+        told: dict[str, Any] = self._on_snapshot(
+            "simulate", arguments, taken=self._snapshot, body=data
+        ).value
+        return told
+
     def run(
         self,
         function: str,
@@ -173,16 +182,22 @@ class Answerer:
             raise _broken(error) from error
 
     def _on_snapshot(
-        self, arguments: Mapping[str, Any], timeout: float | None, snapshot: Callable[[], Path]
+        self,
+        job: str,
+        arguments: Mapping[str, Any],
+        *,
+        taken: Callable[[], Path],
+        body: bytes = b"",
+        timeout: float | None = None,
     ) -> Result:
-        """Evaluates on a checkpoint; on the next one, if it was removed meanwhile."""
-        path = snapshot()
+        """Runs a job on a checkpoint; on the next one, if it was removed meanwhile."""
+        path = taken()
         while True:
             given = {**arguments, "path": str(path.absolute())}
             try:
-                return self.run(f"{_JOBS}:evaluate", arguments=given, timeout=timeout)
+                return self.run(f"{_JOBS}:{job}", arguments=given, body=body, timeout=timeout)
             except StoreUnavailable:
-                newer = snapshot()
+                newer = taken()
                 if newer == path:
                     raise
                 path = newer

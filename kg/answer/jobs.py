@@ -79,6 +79,14 @@ def validate(task: Task) -> dict[str, Any]:
     return validate_document(task.body, **task.arguments)
 
 
+def simulate(task: Task) -> dict[str, Any]:
+    """Supposes the changes of a document on a checkpoint; returns what would be different."""
+    from kg.simulate import simulate_document  # loads two SHACL engines
+
+    given = dict(task.arguments)
+    return simulate_document(task.body, _checkpoint(task.kept, given.pop("path")), **given)
+
+
 def _checkpoint(kept: dict[str, Any], path: str) -> Checkpoint:
     """The checkpoint at the path, open. It stays so until another of its folder is asked for."""
     wanted = Path(path)

@@ -52,15 +52,17 @@ class Validator:
         focus: set[str] | frozenset[str],
         *,
         known: Mapping[str, Iterable[Statement]] | None = None,
+        at: datetime | None = None,
     ) -> dict[str, list[Finding]]:
         """The findings of each of these nodes, worst first; none for a node that no rule is about.
 
+        ``at`` is the moment to judge by, now if None.
         ``known``: all statements about an entity and its parts, by its IRI, where they are at hand.
         """
         found: dict[str, list[Finding]] = {iri: [] for iri in focus}
         data = self._reach.context(facts, focus, known=known)
         if data:
-            for finding in self._engine.validate(data, at=self._now(), focus=focus).findings:
+            for finding in self._engine.validate(data, at=at or self._now(), focus=focus).findings:
                 found[finding.focus].append(finding)
         return found
 
