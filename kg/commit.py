@@ -10,14 +10,16 @@ undoes revisions. What is gone at its source becomes a tombstone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import count
 
 from kg import iris
 from kg.draft import Draft, Graphs
+from kg.facts import described
 from kg.iris import graph
 from kg.model import Change, Layer, Proposal
-from kg.terms import Statement, iri_of, literal, moment, node, quoted
+from kg.terms import Quad, Statement, iri_of, literal, moment, node, quoted, unquoted
 
 HISTORY = graph("history")
 _TOMBSTONE = node(iris.TOMBSTONE)
@@ -118,11 +120,33 @@ def revision_iri(version: int, number: int) -> str:
 
 def revised(store: Graphs, version: int) -> set[str]:
     """The entities that one version changed, read from its revisions."""
-    found: set[str] = set()
+    return {
+        iri_of(value)
+        for revision in _revisions(store, version)
+        for _, predicate, value, _ in revision
+        if predicate in (iris.CREATES, iris.REVISES)
+    }
+
+
+def replay(store: Graphs, version: int) -> Iterator[tuple[bool, Statement]]:
+    """The statements that one version touched, each with whether it holds now.
+
+    For an entity that the version created, all that is stated of it now; so who replays all
+    versions since, in their order, ends at what holds now. A layer may lose what another states.
+    """
+    for revision in _revisions(store, version):
+        for _, predicate, value, _ in revision:
+            if predicate == iris.CREATES:
+                yield from ((True, said) for said in described(store, iri_of(value)))
+            elif predicate in (iris.ASSERTS, iris.RETRACTS):
+                said = unquoted(value)
+                yield store.holds(said), said
+
+
+def _revisions(store: Graphs, version: int) -> Iterator[list[Quad]]:
+    """What is said of each revision of a version."""
     for number in count():
-        about = store.quads(subject=revision_iri(version, number), graph=HISTORY)
-        entities = {iri_of(q[2]) for q in about if q[1] in (iris.CREATES, iris.REVISES)}
-        if not entities:
-            return found
-        found |= entities
-    raise AssertionError  # count() does not end
+        about = list(store.quads(subject=revision_iri(version, number), graph=HISTORY))
+        if not about:
+            return
+        yield about

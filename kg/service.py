@@ -35,6 +35,7 @@ from kg.facts import described
 from kg.formats import Format, serialise
 from kg.ingest import MAX_LINEAGE_DEPTH, parse_json
 from kg.iris import EntityRef, Minter
+from kg.lineage import LineageReader, Tracer, read_kinds
 from kg.model import Event, Finding, Report
 from kg.past import Past
 from kg.questions import Question
@@ -101,6 +102,12 @@ class Service:
     def _searcher(self) -> Searcher:
         folder = self.settings.data_dir / "search"
         return Searcher(folder, minter=self.minter, labels=self.vocabulary.labels)
+
+    @cached_property
+    def _lineage(self) -> LineageReader:
+        kinds = read_kinds(self.vocabulary.statements)
+        folder = self.settings.data_dir / "lineage"
+        return LineageReader(folder, kinds=kinds, minter=self.minter)
 
     def source(self, name: str) -> Source:
         """A configured source, connected once. Raises `UnknownSource`, or why it is unusable."""
@@ -256,6 +263,16 @@ class Service:
     def suggest(self, text: str) -> tuple[Hit, ...]:
         """The best few entities while a person types."""
         return self._searcher.suggest(text)
+
+    def tracer(self) -> Tracer:
+        """What depends on what, and what a change hits, in the newest state of the graph."""
+        checkpoint = self.checkpoint()
+        return Tracer(
+            lineage=self._lineage.at(checkpoint.version),
+            facts=checkpoint,
+            vocabulary=self.vocabulary,
+            nearest=lambda text: [hit.ref for hit in self.suggest(text)[:3]],
+        )
 
     def review(
         self, *, state: ReviewState = "open", offset: int = 0, limit: int = 50

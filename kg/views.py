@@ -5,8 +5,11 @@ Plain data, ready to be rendered as a page or as JSON (`as_json`); no store obje
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
+from itertools import chain, repeat
 from typing import Any, Literal
 
 from kg.iris import EntityRef
@@ -116,6 +119,71 @@ class EntityView:
     last_changed: datetime | None = None
     last_enriched: datetime | None = None
     gone_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathStep:
+    """One step of a path through the graph: the property, as it is read on the way, and its end."""
+
+    property: Named
+    to: Named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """An entity that a walk reached, with one of the shortest paths to it."""
+
+    entity: Named
+    steps: int
+    path: tuple[PathStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What an entity depends on (``up``), or what depends on it (``down``), the nearest first.
+
+    ``items`` are made while they are read, once; ``total`` of them. ``cycle`` is a way from the
+    entity back to itself, if there is one.
+    """
+
+    entity: Named
+    version: int
+    direction: Literal["up", "down"]
+    total: int
+    items: Iterator[Reached]
+    cycle: tuple[PathStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A thing, and how much of what is counted belongs to it."""
+
+    thing: Named
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """``total`` groups, and the first of them."""
+
+    total: int
+    first: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpactView:
+    """What is hit if an entity changes: all of it in ``trace``, counted and grouped.
+
+    ``tests`` are the A/B tests that are running, with how much of it takes part in each;
+    ``deployments`` are those that are hit, with the steps to each.
+    """
+
+    by_type: tuple[FacetCount, ...]
+    by_team: Groups
+    by_domain: Groups
+    tests: Groups
+    deployments: Groups
+    trace: Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +298,29 @@ def as_json(value: Any) -> Any:
         return {name: as_json(item) for name, item in pairs if item is not None}
     if isinstance(value, dict):
         return {name: as_json(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (list, tuple, set, frozenset, Iterator)):
         return [as_json(item) for item in value]
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def json_chunks(value: Any) -> Iterator[str]:
+    """The same as JSON text, piece by piece; what an iterator makes is one on a line, unbounded."""
+    if isinstance(value, Iterator):
+        before = chain(["\n"], repeat(",\n"))
+        yield "["
+        yield from (next(before) + _text(item) for item in value)
+        yield "\n]"
+    elif isinstance(value, dict):
+        before = chain(["{"], repeat(", "))
+        for name, item in value.items():
+            yield f"{next(before)}{_text(name)}: "
+            yield from json_chunks(item)
+        yield "}"
+    elif isinstance(value, (Trace, ImpactView)):
+        yield from json_chunks({f.name: getattr(value, f.name) for f in fields(value)})
+    else:
+        yield _text(value)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(as_json(value), ensure_ascii=False)

@@ -26,6 +26,7 @@ from kg.errors import MlgError, StoreUnavailable
 from kg.events import INBOX, Bridge, Inbox, Letters, open_bus
 from kg.hydrate import Hydrator, Retry
 from kg.ingest import ingest_json
+from kg.lineage import LineageIndex, read_kinds
 from kg.model import Change, Entity, Proposal
 from kg.normalise import contexts_of
 from kg.pipeline import Counts, Pipeline, References, Writer
@@ -114,6 +115,11 @@ class Worker:
         self.writer = writer = Writer(
             store=self.store,
             index=self.index,
+            lineage=LineageIndex(
+                self.settings.data_dir / "lineage",
+                kinds=read_kinds(vocabulary.statements),
+                minter=minter,
+            ),
             rules=read_rules(vocabulary.statements),
             identity=read_identity(vocabulary.statements, minter=minter),
             validator=Validator(vocabulary=vocabulary, engine_name=engine, now=self._now),
@@ -145,9 +151,7 @@ class Worker:
             retry=retry,
             now=self._now,
         )
-        if self.index.version > self.store.version or self.index.version == 0:
-            writer.rebuild_index()  # the store lost commits in a power cut, or there is no index
-        writer.catch_up()
+        writer.bring_in_line()
         writer.record(self._source_systems(sources), at=self._now())
         self.publish()
 
@@ -223,12 +227,17 @@ class Worker:
 
     def tidy(self) -> None:
         """Merges what bulk writes left in many files, where there is much of it."""
+        if self.writer.lineage.is_long:
+            self.writer.lineage.merge()
         if self.store.is_untidy:
             self.store.tidy()
             self._show_tidy()
 
     def _tidy_in_background(self) -> None:
-        """The same while nothing else is to do, in a thread of its own: it may take minutes."""
+        """The same while nothing else is to do, the store in a thread of its own: it may take
+        minutes."""
+        if self.writer.lineage.is_long:
+            self.writer.lineage.merge()
         if self._tidying is None and self.store.is_untidy:
             self._tidying = self._executor.submit(self.store.tidy)
         elif self._tidying is not None and self._tidying.done():
@@ -259,7 +268,7 @@ class Worker:
         """Makes everything committed so far visible to readers."""
         version = self.store.version
         if version != self._published:
-            self.index.commit(version)
+            self.writer.publish_indexes()
             self.store.publish()
             self._published = version
         self._published_at = time.monotonic()

@@ -193,23 +193,30 @@ def load(settings: Settings, files: tuple[Path, ...]) -> None:
             except (OSError, SyntaxError) as error:
                 raise MlgError(f"{file} cannot be loaded: {error}") from error
         entities = worker.writer.rebuild_index()
+        worker.writer.rebuild_lineage()
         worker.publish()
     output.end_progress()
     click.echo(f"{entities} entities loaded.", err=True)
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["search", "links"]), metavar="WHAT")
+@click.argument("what", type=click.Choice(["search", "lineage", "links"]), metavar="WHAT")
 @click.pass_obj
 def rebuild(settings: Settings, what: str) -> None:
-    """Build the search index, or the links by the identity rules, again.
+    """Build the search index, the lineage index, or the links by the identity rules, again.
 
-    WHAT is search or links: links after the identity rules have changed. Stop the worker first.
+    WHAT is search, lineage or links: links after the identity rules have changed. Stop the worker
+    first.
     """
     if what == "links":
         with Worker(settings, sources={}) as worker:
             moved = worker.rebuild_links()
         click.echo(f"{moved} statements came or went.", err=True)
+        return
+    if what == "lineage":
+        with Worker(settings, sources={}) as worker:
+            edges = worker.writer.rebuild_lineage()
+        click.echo(f"The lineage index holds {edges} dependencies.", err=True)
         return
     with Worker(settings, sources={}, fresh_index=True) as worker:
         entities = worker.writer.rebuild_index()

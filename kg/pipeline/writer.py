@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kg import iris
-from kg.commit import commit, propose, revised
+from kg.commit import commit, propose, replay, revised
 from kg.draft import Draft
 from kg.enrich import Rules, enrich
 from kg.facts import Facts
 from kg.iris import Minter
+from kg.lineage import LineageIndex
 from kg.model import Change, Proposal
 from kg.resolve import IdentityRules, resolve, resolve_again
 from kg.search.entries import Entry, dependents, entries
@@ -34,10 +35,11 @@ class Ready:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """The store and the index as their one writer sees them."""
+    """The store and the indexes as their one writer sees them."""
 
     store: GraphStore
     index: SearchIndex
+    lineage: LineageIndex
     rules: Rules
     identity: IdentityRules
     validator: Validator
@@ -84,18 +86,44 @@ class Writer:
         if change:
             self.store.apply(change)
             self.store.sync()
+            self.lineage.note(change)
 
     def put(self, ready: Ready) -> None:
         """Brings the index in line with what was written; readers see it after a commit of it."""
         if ready.stale:
             self.index.update(ready.entries, removed=ready.stale)
 
+    def publish_indexes(self) -> None:
+        """Lets readers see in the indexes what the next checkpoint will show."""
+        self.index.commit(self.store.version)
+        self.lineage.commit(self.store.version)
+
     def catch_up(self) -> None:
-        """Indexes what was committed after the index was last saved, before a crash."""
+        """Indexes what was committed after the indexes were last saved, before a crash."""
         for version in range(self.index.version + 1, self.store.version + 1):
             changed = revised(self.store, version)
             found, stale = self._entries(self.store, changed, renamed=changed)
             self.index.update(found, removed=stale)
+        self.lineage.forget()
+        for version in range(self.lineage.version + 1, self.store.version + 1):
+            for came, statement in replay(self.store, version):
+                self.lineage.note_statements([statement], came=came)
+
+    def bring_in_line(self) -> None:
+        """Sees to it, at the start, that the indexes show what the store has.
+
+        One is built again that is missing, cannot be used, or shows commits that the store lost in
+        a power cut.
+        """
+        if not 0 < self.index.version <= self.store.version:
+            self.rebuild_index()
+        if not 0 <= self.lineage.version <= self.store.version:
+            self.rebuild_lineage()
+        self.catch_up()
+
+    def rebuild_lineage(self) -> int:
+        """Builds the lineage index again from the graph; answers how many dependencies it has."""
+        return self.lineage.rebuild(self.store, version=self.store.version).edges
 
     def rebuild_index(self) -> int:
         """Builds the index again from the graph, and answers how many entities it has."""

@@ -1,0 +1,128 @@
+"""What a change hits: everything downstream of a node, counted and grouped.
+
+`impact` is a plain function over one state of the lineage, for whoever asks: the API, a command,
+a simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from kg import iris
+from kg.lineage.edges import Marks, Nodes
+from kg.lineage.lineage import Lineage
+from kg.lineage.walk import Walk, walk
+
+Counts = Mapping[str, int]
+"""How many of what is hit belong to a thing, by its IRI; the most first."""
+
+_TEAM: Final = iris.type_of_class(iris.term("mlg:Team"))
+_EXPERIMENT: Final = iris.type_of_class(iris.term("mlg:Experiment"))
+_DEPLOYMENT: Final = iris.type_of_class(iris.term("mlg:Deployment"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impact:
+    """Everything downstream of an entity. ``walk`` has all of it, with a shortest path to each.
+
+    ``by_type`` counts by entity type. ``by_team`` and ``by_domain`` count what belongs to each, and
+    ``tests`` what takes part in each A/B test that is running. ``deployments`` are the deployments
+    that are hit, with the steps to each, the nearest first.
+    """
+
+    walk: Walk
+    by_type: Counts
+    by_team: Counts
+    by_domain: Counts
+    tests: Counts
+    deployments: Counts
+
+
+def impact(lineage: Lineage, start: int) -> Impact:
+    """What is hit if the entity with this number (`Names.number`) changes, fails or goes."""
+    found = walk(lineage, start, direction="down")
+    nodes = np.sort(found.nodes)
+    per_type = np.bincount(lineage.types[nodes], minlength=len(lineage.type_names))
+    belonging = _Belonging(lineage, nodes)
+    by_team = belonging.counts((iris.ACCOUNTABLE_TEAM, iris.OWNED_BY), of=_is(lineage, _TEAM))
+    tests = belonging.counts(
+        (iris.ASSOCIATED_WITH_TEST, iris.CELL_OF), of=_running(lineage), themselves=True
+    )
+    return Impact(
+        walk=found,
+        by_type={lineage.type_names[n]: int(per_type[n]) for n in _largest_first(per_type)},
+        by_team=by_team,
+        by_domain=belonging.counts((iris.IN_DOMAIN,)),
+        tests=tests,
+        deployments=_of_type(found, _DEPLOYMENT),
+    )
+
+
+class _Belonging:
+    """What some nodes belong to: pairs of a node and a thing, by property."""
+
+    def __init__(self, lineage: Lineage, nodes: Nodes) -> None:
+        self._lineage = lineage
+        self._nodes = nodes
+        self._origins, self._things, self._kinds = lineage.belongs.out.neighbours(nodes)
+
+    def counts(
+        self, properties: tuple[str, ...], *, of: Marks | None = None, themselves: bool = False
+    ) -> Counts:
+        """How many of the nodes belong to each thing by any of the properties.
+
+        ``of`` marks the things that count, all if it is None; with ``themselves`` a thing that is
+        one of the nodes counts, too.
+        """
+        lineage = self._lineage
+        chosen = np.isin(self._kinds, [lineage.kinds.numbers[name] for name in properties])
+        if of is not None:
+            chosen &= of[self._things]
+        members, things = self._nodes[self._origins[chosen]], self._things[chosen]
+        if themselves and of is not None:
+            own = self._nodes[of[self._nodes]]
+            members, things = np.concatenate([members, own]), np.concatenate([things, own])
+        if len(properties) > 1 or themselves:  # a node may belong to a thing twice
+            pairs = np.unique(members.astype(np.uint64) << np.uint64(32) | things)
+            things = (pairs & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+        per_thing = np.bincount(things, minlength=len(lineage))
+        return {lineage.names.iri(n): int(per_thing[n]) for n in _largest_first(per_thing)}
+
+
+def _largest_first(counts: np.ndarray[tuple[int], np.dtype[np.intp]]) -> list[int]:
+    """The places of the counts that are not 0, the largest first."""
+    places = np.flatnonzero(counts)
+    return [int(place) for place in places[np.argsort(-counts[places], kind="stable")]]
+
+
+def _is(lineage: Lineage, type_name: str) -> Marks:
+    """Which nodes are of a type."""
+    number = lineage.type_number(type_name)
+    if number is None:
+        return np.zeros(len(lineage), dtype=np.bool_)
+    marks: Marks = lineage.types == number
+    return marks
+
+
+def _running(lineage: Lineage) -> Marks:
+    """Which nodes are experiments that run now."""
+    marks = np.zeros(len(lineage), dtype=np.bool_)
+    state = lineage.names.number(iris.EXPERIMENT_RUNNING)
+    if state is not None:
+        _, running, _ = lineage.belongs.back.neighbours(np.array([state], dtype=np.uint32))
+        marks[running] = True
+    return marks & _is(lineage, _EXPERIMENT)
+
+
+def _of_type(found: Walk, type_name: str) -> Counts:
+    """The nodes of a type that were reached, with the steps to each."""
+    lineage, number = found.lineage, found.lineage.type_number(type_name)
+    return {
+        lineage.names.iri(int(node)): steps
+        for steps, nodes in enumerate(found.steps, start=1)
+        for node in (nodes[lineage.types[nodes] == number] if number is not None else ())
+    }
