@@ -42,6 +42,8 @@ from kg.questions import Question
 from kg.resolve import DECISION, Decision
 from kg.review import review_page
 from kg.search.searcher import Searcher
+from kg.simulate import CHANGES
+from kg.simulation import simulation_view
 from kg.sources import KeepsLineage, Notifies, Source, connect
 from kg.store import Checkpoint, newest, open_checkpoint, writer_is_running
 from kg.terms import node, triple
@@ -56,6 +58,7 @@ from kg.views import (
     ReviewPage,
     ReviewState,
     SearchPage,
+    Simulation,
     SourceStatus,
     Status,
 )
@@ -273,6 +276,28 @@ class Service:
             vocabulary=self.vocabulary,
             nearest=lambda text: [hit.ref for hit in self.suggest(text)[:3]],
         )
+
+    def simulate(self, data: bytes, form: Format | None) -> Simulation:
+        """What the changes of a document would make different, in a process with limits.
+
+        ``form`` is that of metadata as it would be submitted, None for the JSON of
+        `kg.simulate.changes`. Stores nothing. Raises `BadInput` and its kinds; `NotFound` with the
+        nearest names.
+        """
+        told = self._supposed(data, CHANGES if form is None else form.name)
+        tracer = self.tracer()
+        portrayer = Portrayer(
+            checkpoint=self.checkpoint(), vocabulary=self.vocabulary, minter=self.minter
+        )
+        return simulation_view(told, portrayer=portrayer, tracer=tracer)
+
+    def _supposed(self, data: bytes, format: str) -> dict[str, Any]:
+        try:
+            return self.answers.simulate(data, format=format, base=self.settings.base)
+        except NotFound as error:
+            if entity := error.details.get("entity"):
+                self.tracer().known(self.minter.resolve(entity))  # raises with the nearest names
+            raise
 
     def review(
         self, *, state: ReviewState = "open", offset: int = 0, limit: int = 50

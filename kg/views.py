@@ -187,6 +187,48 @@ class ImpactView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SupposedChange:
+    """One thing that a simulation supposes; ``what`` is the column that a dataset loses."""
+
+    kind: Literal["delete", "leave", "drop", "state"]
+    entity: Named
+    what: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """A rule that fails, and the entity that it fails for."""
+
+    entity: Named
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """What supposed changes would make different.
+
+    ``breaks`` when a deployment in production or a running test is hit, or a rule newly violated.
+    ``counts`` has the whole numbers of ``changes``, ``fails``, ``mends``, ``lost``, ``gained``, and
+    of the ``violations`` and ``warnings`` among ``fails``; the lists hold the first of each. ``impact`` is what depends on
+    what changes, None if nothing that changes has anything depend on it; of it, ``models`` and
+    ``production`` are the first models in any form and deployments in production, with paths.
+    """
+
+    breaks: bool
+    counts: dict[str, int]
+    changes: tuple[SupposedChange, ...]
+    fails: tuple[Failing, ...]
+    mends: tuple[Failing, ...]
+    lost: tuple[Said, ...]
+    gained: tuple[Said, ...]
+    impact: ImpactView | None = None
+    models: tuple[Reached, ...] = ()
+    models_total: int = 0
+    production: tuple[Reached, ...] = ()
+    production_total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One search result."""
 

@@ -22,6 +22,7 @@ from server import (
     questions,
     review,
     search,
+    simulate,
     sparql,
     submit,
     validate,
@@ -54,7 +55,7 @@ def build(service: Service) -> Flask:
     errors.register(app)
     headers.register(app, base=service.settings.base)
     modules = (portal, search, questions, sparql, linked_data, events, submit, review, decisions)
-    for module in (*modules, validate, health):
+    for module in (*modules, simulate, validate, health):
         app.register_blueprint(module.blueprint)
     _dress(app, service)
     return app

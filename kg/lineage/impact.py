@@ -27,7 +27,7 @@ _DEPLOYMENT: Final = iris.type_of_class(iris.term("mlg:Deployment"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact:
-    """Everything downstream of an entity. ``walk`` has all of it, with a shortest path to each.
+    """Everything downstream of some entities. ``walk`` has all of it, with a shortest path to each.
 
     ``by_type`` counts by entity type. ``by_team`` and ``by_domain`` count what belongs to each, and
     ``tests`` what takes part in each A/B test that is running. ``deployments`` are the deployments
@@ -42,9 +42,9 @@ class Impact:
     deployments: Counts
 
 
-def impact(lineage: Lineage, start: int) -> Impact:
-    """What is hit if the entity with this number (`Names.number`) changes, fails or goes."""
-    found = walk(lineage, start, direction="down")
+def impact(lineage: Lineage, *starts: int) -> Impact:
+    """What is hit if the entities with these numbers (`Names.number`) change, fail or go together."""
+    found = walk(lineage, *starts, direction="down")
     nodes = np.sort(found.nodes)
     per_type = np.bincount(lineage.types[nodes], minlength=len(lineage.type_names))
     belonging = _Belonging(lineage, nodes)

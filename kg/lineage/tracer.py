@@ -5,7 +5,7 @@ Reads one state of the lineage, and the names in the graph of the same version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice, pairwise
@@ -43,17 +43,16 @@ class Tracer:
 
     def trace(
         self,
-        ref: EntityRef,
-        *,
+        *refs: EntityRef,
         direction: Direction,
         depth: int | None = None,
         types: Collection[str] = (),
         kinds: Collection[str] = (),
         stop_at: Collection[str] = (),
     ) -> Trace:
-        """Everything up or down from an entity, or up to ``depth`` steps from it.
+        """Everything up or down from entities together, or up to ``depth`` steps from them.
 
-        ``types`` are the entity types to list, whatever is passed on the way; ``kinds`` the
+        The trace is named after the first. ``types`` are the entity types to list, whatever is passed on the way; ``kinds`` the
         properties to follow, by IRI or local name; ``stop_at`` the types beyond which nothing is
         followed. Raises `NotFound`, and `BadInput` for a type or kind that the ontology lacks.
         """
@@ -62,21 +61,21 @@ class Tracer:
                 f"{name!r} is no entity type; known: {', '.join(self.vocabulary.types)}."
             )
         numbers = self.lineage.kinds.named(kinds)
-        iri, start = self._find(ref)
-        if start is None:
-            return self._nothing(iri, direction)
+        starts = self._starts(refs)
+        if not starts:
+            return self._nothing(refs[0], direction)
         found = walk(
-            self.lineage, start, direction=direction, depth=depth, kinds=numbers, stop_at=stop_at
+            self.lineage, *starts, direction=direction, depth=depth, kinds=numbers, stop_at=stop_at
         )
         return self._told(found, types=types, kinds=numbers)
 
-    def impact(self, ref: EntityRef, *, listing: bool = True) -> ImpactView:
-        """What is hit if an entity changes, fails or goes, listed or only counted.
+    def impact(self, *refs: EntityRef, listing: bool = True) -> ImpactView:
+        """What is hit if entities change, fail or go together, listed or only counted.
 
-        Raises `NotFound`.
+        The trace is named after the first. Raises `NotFound`.
         """
-        iri, start = self._find(ref)
-        if start is None:
+        starts = self._starts(refs)
+        if not starts:
             none = Groups(total=0, first=())
             return ImpactView(
                 by_type=(),
@@ -84,9 +83,9 @@ class Tracer:
                 by_domain=none,
                 tests=none,
                 deployments=none,
-                trace=self._nothing(iri, "down"),
+                trace=self._nothing(refs[0], "down"),
             )
-        found = impact(self.lineage, start)
+        found = impact(self.lineage, *starts)
         trace = self._told(found.walk)
         return ImpactView(
             by_type=tuple(
@@ -122,8 +121,13 @@ class Tracer:
     def _plural(self, name: str) -> str:
         return self.vocabulary.plural(iris.class_of_type(name)) if name else "other things"
 
-    def _find(self, ref: EntityRef) -> tuple[str, int | None]:
-        """An entity's IRI, and its number if any edge was ever told of it."""
+    def _starts(self, refs: Iterable[EntityRef]) -> list[int]:
+        """The numbers of entities, of those of which an edge was ever told."""
+        numbers = [self.lineage.names.number(self.known(ref)) for ref in refs]
+        return [number for number in numbers if number is not None]
+
+    def known(self, ref: EntityRef) -> str:
+        """An entity's IRI. Raises `NotFound` with the nearest names."""
         iri = self.lineage.minter.mint(ref)
         known = next(iter(self.facts.about(iri)), None) or next(
             iter(self.facts.subjects(None, node(iri))), None
@@ -132,11 +136,11 @@ class Tracer:
             near = [str(other) for other in self.nearest(ref.key)]
             hint = f"the nearest: {', '.join(near)}" if near else "search for its name instead"
             raise NotFound(f"<{iri}> is not in the graph; {hint}.", iri=iri, nearest=near or None)
-        return iri, self.lineage.names.number(iri)
+        return iri
 
-    def _nothing(self, iri: str, direction: Direction) -> Trace:
+    def _nothing(self, ref: EntityRef, direction: Direction) -> Trace:
         return Trace(
-            entity=self.named(iri),
+            entity=self.named(self.lineage.minter.mint(ref)),
             version=self.lineage.version,
             direction=direction,
             total=0,
@@ -153,7 +157,7 @@ class Tracer:
             steps = tuple(nodes[np.isin(lineage.types[nodes], wanted)] for nodes in steps)
         teller = _Teller(self, found, kinds)
         return Trace(
-            entity=self.named(lineage.names.iri(found.start)),
+            entity=self.named(lineage.names.iri(found.starts[0])),
             version=lineage.version,
             direction=found.direction,
             total=sum(map(len, steps)),

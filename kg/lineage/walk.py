@@ -17,13 +17,14 @@ _UNSEEN: Final = np.uint32(0xFFFFFFFF)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """What was reached from ``start``: ``steps[n - 1]`` are the nodes at n steps, each once.
+    """What was reached from ``starts``: ``steps[n - 1]`` are the nodes at n steps, each once.
 
-    ``parents`` has, for each node that was reached, the one before it on a shortest path.
+    ``parents`` has, for each node that was reached, the one before it on a shortest path from the
+    nearest start; a start is its own.
     """
 
     lineage: Lineage
-    start: int
+    starts: tuple[int, ...]
     direction: Direction
     steps: tuple[Nodes, ...]
     parents: Nodes
@@ -37,44 +38,46 @@ class Walk:
         return np.concatenate(self.steps) if self.steps else np.empty(0, dtype=np.uint32)
 
     def path(self, node: int) -> list[int]:
-        """A shortest path from the start to a node that was reached, both included."""
+        """A shortest path from a start to a node that was reached, both included."""
         found = [node]
-        while found[-1] != self.start:
-            found.append(int(self.parents[found[-1]]))
+        while (before := int(self.parents[found[-1]])) != found[-1]:
+            found.append(before)
         return found[::-1]
 
     def cycle(self) -> list[int]:
-        """A shortest way from the start back to itself, of what was walked; empty if there is none."""
+        """A shortest way from the one start back to itself; empty if there is none, or more starts."""
+        if len(self.starts) != 1:
+            return []
+        (start,) = self.starts
         edges = self.lineage.depends
         towards = edges.out if self.direction == "down" else edges.back
-        _, before, _ = towards.neighbours(np.array([self.start], dtype=np.uint32))
-        if self.start in before:
-            return [self.start, self.start]
+        _, before, _ = towards.neighbours(np.array([start], dtype=np.uint32))
+        if start in before:
+            return [start, start]
         for nodes in self.steps:
             closing = nodes[np.isin(nodes, before)]
             if len(closing):
-                return [*self.path(int(closing.min())), self.start]
+                return [*self.path(int(closing.min())), start]
         return []
 
 
 def walk(
     lineage: Lineage,
-    start: int,
-    *,
+    *starts: int,
     direction: Direction,
     depth: int | None = None,
     kinds: Collection[int] = (),
     stop_at: Collection[str] = (),
 ) -> Walk:
-    """Walks from a node, ``down`` to what depends on it or ``up`` to what it depends on.
+    """Walks from nodes together, ``down`` to what depends on them or ``up`` to what they depend on.
 
     ``kinds`` are the numbers of the properties to follow (`Kinds.named`), all if there are none;
     nothing is followed beyond entities of the types ``stop_at``. Rings are walked once.
     """
     parents = np.full(len(lineage), _UNSEEN, dtype=np.uint32)
-    parents[start] = start
+    frontier = np.array(sorted(set(starts)), dtype=np.uint32)
+    parents[frontier] = frontier
     passed = _passed(lineage, stop_at)
-    frontier = np.array([start], dtype=np.uint32)
     steps: list[Nodes] = []
     while depth is None or len(steps) < depth:
         origins, nodes = _onward(lineage, frontier, direction, kinds)
@@ -91,7 +94,7 @@ def walk(
         if passed is not None:
             frontier = frontier[passed[lineage.types[frontier]]]
     return Walk(
-        lineage=lineage, start=start, direction=direction, steps=tuple(steps), parents=parents
+        lineage=lineage, starts=starts, direction=direction, steps=tuple(steps), parents=parents
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
 from functools import cache
@@ -59,9 +60,20 @@ def simulate_document(
         "lost": found.lost,
         "gained": found.gained,
     }
+    severities = Counter(finding.severity for finding in found.fails)
+    counts = {name: len(of) for name, of in told.items()}
+    counts |= {"violations": severities["violation"], "warnings": severities["warning"]}
     return {
-        "changes": [{"kind": s.kind, "entity": str(s.ref), "what": s.what} for s in supposed],
-        "counts": {name: len(of) for name, of in told.items()},
+        "changes": [
+            {
+                "kind": s.kind,
+                "entity": str(s.ref),
+                "what": s.what,
+                "downstream": s.reaches_downstream,
+            }
+            for s in supposed
+        ],
+        "counts": {"changes": len(supposed), **counts},
         **{name: of[:MOST_TOLD] for name, of in told.items()},
     }
 
