@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
@@ -23,20 +23,19 @@ from kg.config import Settings
 from kg.entity import Portrayer
 from kg.errors import (
     BadEvent,
-    BadSetting,
     Gone,
     MlgError,
     NotFound,
     StoreUnavailable,
     UnknownSource,
 )
-from kg.events import Inbox, Letters, SourceRow
+from kg.events import MOST_KEPT, Inbox, Letters, SourceRow
 from kg.facts import described
 from kg.formats import Format, serialise
-from kg.ingest import MAX_LINEAGE_DEPTH, parse_json
 from kg.iris import EntityRef, Minter
 from kg.lineage import LineageReader, Tracer, read_kinds
 from kg.model import Event, Finding, Report
+from kg.openlineage import Intake, read_events, record_of
 from kg.past import Past
 from kg.questions import Question
 from kg.resolve import DECISION, Decision
@@ -65,9 +64,6 @@ from kg.views import (
 from kg.vocabulary import Vocabulary
 
 WAIT_STEP = 0.01
-_LINEAGE = "openlineage"
-_LINEAGE_OWNERS = {"jobs": {"pipeline", "pipeline-run"}, "datasets": {"dataset"}}
-"""By setting, the entity types of which a source must hear to which it gives namespaces."""
 
 
 class Service:
@@ -168,37 +164,9 @@ class Service:
 
         Raises `UnknownSource` if no source keeps them, `BadEvent`. Answers how many.
         """
-        told = parse_json(data, deepest=MAX_LINEAGE_DEPTH)
-        events = told if isinstance(told, list) else [told]
-        source = self._lineage_source()
-        refs = source.keep(events)
-        cause = f"openlineage:{uuid4()}"
-        self.publish(
-            Event(ref=ref, event_type=ref.type.replace("-", "_") + ".told", event_id=cause)
-            for ref in refs
-        )
-        source.heard(refs)
-        return len(events)
-
-    def _lineage_source(self) -> KeepsLineage:
-        names = [name for name, table in self.settings.sources.items() if table.kind == _LINEAGE]
-        if not names:
-            raise UnknownSource(
-                'No source keeps OpenLineage events; add [sources.lineage] kind = "openlineage".'
-            )
-        if len(names) > 1:
-            raise BadSetting(f"Two sources of kind {_LINEAGE!r}, {', '.join(names)}; keep one.")
-        source = self.source(names[0])
-        assert isinstance(source, KeepsLineage)
-        for setting, told_of in _LINEAGE_OWNERS.items():  # before anything is kept
-            for owner in self.settings.sources[names[0]].options.get(setting, {}).values():
-                types = self.source(owner).types
-                if missing := types and told_of - types:
-                    raise BadSetting(
-                        f"[sources.{names[0]}.{setting}] names the source {owner!r}, which has no "
-                        f"entities of type {', '.join(sorted(missing))}."
-                    )
-        return source
+        events = read_events(data)
+        record = record_of(self.settings, self.source)  # before anything is kept
+        return Intake(source=record, publish=self.publish).keep(events)
 
     def submit(self, data: bytes, form: Format, *, by: str = "anonymous") -> Outcome:
         """Submits metadata; waits for its outcome up to ``server.wait_seconds``.
@@ -408,19 +376,29 @@ class Service:
         )
 
     def dead_letters(self, source: str | None = None) -> list[DeadLetter]:
-        """What could not be used, of one source or of all; then with the bus's last messages."""
-        dead = self.inbox.dead()
-        if source is not None:
-            return [DeadLetter(ref=r, error=error) for r, error in dead if r.source == source]
+        """What could not be used, of one source or of all: entities, then brokers' last messages."""
+        dead = [(r, error) for r, error in self.inbox.dead() if source in (None, r.source)]
+        letters = self.letters.newest(source=source)
         return [
             *(DeadLetter(ref=ref, error=error) for ref, error in dead),
-            *(DeadLetter(ref=None, error=x.error, place=x.place) for x in self.letters.newest()),
+            *(DeadLetter(ref=None, error=x.error, place=x.place) for x in letters),
         ]
 
     def replay(self, source: str) -> int:
-        """Makes a source's dead letters and waiting events due now; answers how many."""
-        self.source(source)
-        return self.inbox.revive(source)
+        """Makes a source's dead letters and waiting events due now; answers how many.
+
+        Of a record of OpenLineage events its messages are read again, which may be good now.
+        """
+        connected = self.source(source)
+        count = self.inbox.revive(source)
+        if isinstance(connected, KeepsLineage):
+            intake = Intake(source=connected, publish=self.publish)
+            for letter in self.letters.newest(MOST_KEPT, source=source):
+                with suppress(BadEvent):
+                    if letter.is_whole and intake.keep(read_events(letter.body)):
+                        self.letters.drop([letter])
+                        count += 1
+        return count
 
     def close(self) -> None:
         self._stack.close()

@@ -13,22 +13,24 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
-from typing import Self
+from functools import partial
+from typing import Any, Self
 
 from kg import iris
 from kg.config import Settings
 from kg.enrich import read_rules
-from kg.errors import MlgError, StoreUnavailable
+from kg.errors import MlgError, StoreUnavailable, UnknownSource
 from kg.events import INBOX, Bridge, Inbox, Letters, open_bus
 from kg.hydrate import Hydrator, Retry
 from kg.ingest import ingest_json
 from kg.lineage import LineageIndex, read_kinds
 from kg.model import Change, Entity, Proposal
 from kg.normalise import contexts_of
+from kg.openlineage import Intake, read_events, record_name, record_of
 from kg.pipeline import Counts, Pipeline, References, Writer
 from kg.resolve import read_identity
 from kg.search.index import SearchIndex
@@ -74,9 +76,6 @@ class Worker:
             self.store = EmbeddedStore(data_dir, base=settings.base)
             opening.callback(self.store.close)
             self.inbox = opening.enter_context(Inbox(data_dir / "inbox.sqlite", now=self._now))
-            self.bridge = self._bridge()
-            if self.bridge is not None:
-                opening.callback(self.bridge.close)
             vocabulary = Vocabulary()
             self.index = opening.enter_context(
                 SearchIndex(data_dir / "search", labels=vocabulary.labels, fresh=fresh_index)
@@ -86,21 +85,37 @@ class Worker:
                 sources = {name: connect(table) for name, table in settings.sources.items()}
             for source in sources.values():
                 opening.callback(source.close)
+            self.bridges: list[Bridge[Any]] = []
+            for bridge in self._build_bridges(sources):
+                opening.callback(bridge.close)
+                self.bridges.append(bridge)
             self._wire(sources, executor, vocabulary, engine=engine)
             self._say("running")
             self._stack = opening.pop_all()
 
-    def _bridge(self) -> Bridge | None:
-        """What carries a broker's messages to the inbox, if the settings name a broker."""
+    def _build_bridges(self, sources: Mapping[str, Source]) -> Iterator[Bridge[Any]]:
+        """What carries brokers' messages here: thin events, and those of OpenLineage."""
+        letters = Letters(self.settings.data_dir / "inbox.sqlite", now=self._now)
         url = self.settings.text("events.url")
-        if url == INBOX:
-            return None
-        return Bridge(
-            lambda: open_bus(url),
-            inbox=self.inbox,
-            letters=Letters(self.settings.data_dir / "inbox.sqlite", now=self._now),
-            parse=ingest_json,
-        )
+        if url != INBOX:
+            yield Bridge(
+                partial(open_bus, url),
+                parse=ingest_json,
+                keep=self.inbox.publish_all,
+                letters=letters,
+            )
+        name = record_name(self.settings)
+        if name in sources:
+            record = record_of(self.settings, partial(_named, sources))
+            if record.url:
+                intake = Intake(source=record, publish=self.inbox.publish)
+                yield Bridge(
+                    partial(open_bus, record.url, setting=f"[sources.{name}] url"),
+                    parse=read_events,
+                    keep=intake.keep_messages,
+                    letters=letters,
+                    source=record.name,
+                )
 
     def _wire(
         self,
@@ -174,16 +189,19 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Works until ``stop`` is set."""
-        with _at_work(), self.bridge or nullcontext():
+        with _at_work(), ExitStack() as carrying:
+            for bridge in self.bridges:
+                carrying.enter_context(bridge)
             while not stop.is_set():
-                self._tell_of_bridge()
+                self._tell_of_bridges()
                 self._schedule.begin_what_is_due()
                 if self.step() is None:
                     self._tidy_in_background()
                     stop.wait(POLL_SECONDS)
 
-    def _tell_of_bridge(self) -> None:
-        trouble = self.bridge.trouble if self.bridge else None
+    def _tell_of_bridges(self) -> None:
+        troubles = [bridge.trouble for bridge in self.bridges if bridge.trouble]
+        trouble = " ".join(troubles) or None
         if trouble != self._told:
             self._told = trouble
             self._say("running", trouble)
@@ -295,6 +313,12 @@ class Worker:
             self.pipeline.land()
             self.publish()
         self.close()
+
+
+def _named(sources: Mapping[str, Source], name: str) -> Source:
+    if name not in sources:
+        raise UnknownSource(f"No source {name!r} is configured; `mlg sources` lists them.")
+    return sources[name]
 
 
 @contextmanager

@@ -52,6 +52,8 @@ LINKS: Final = {
             "model",
             "model-instance",
             "model-version",
+            "prompt",
+            "prompt-version",
             "risk-assessment",
             "service",
         ),

@@ -1,11 +1,12 @@
-"""The bridge: carries a broker's messages to the inbox, in a thread of its own.
+"""The bridge: carries a broker's messages to where they are kept, in a thread of its own.
 
-    poll ─► read each as events ─► inbox, synced ─► acknowledge
+    poll ─► read each ─► keep all, synced ─► acknowledge
 
 In this order, so a crash anywhere loses nothing: what was not acknowledged comes again, and what
-comes again is a no-op, since the inbox holds an entity once. Nothing that a message says ends the
-bridge: what is no event becomes a dead letter. A broker that is away is tried again, more and more
-seldom; an inbox that cannot be written keeps the messages in hand until it can.
+comes again is a no-op, since the inbox holds an entity once and the record of OpenLineage events
+has no order. Nothing that a message says ends the bridge: what cannot be used becomes a dead letter.
+A broker that is away is tried again, more and more seldom; where nothing can be written, the
+messages stay in hand until it can.
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from kg.errors import MlgError, SystemFailure
 from kg.events.bus import Bus, Message
-from kg.events.inbox import Inbox
 from kg.events.letters import Letter, Letters
-from kg.model import Event
 
 _log = logging.getLogger(__name__)
+Read = TypeVar("Read")
 
 STOP_SECONDS = 10.0
 """How long the end waits for the thread; what it holds then comes again."""
@@ -43,27 +43,31 @@ class Patience:
         return wait * (0.5 + self.jitter() / 2)
 
 
-class Bridge:
-    """From one broker to one inbox. A context manager: the thread runs inside of it.
+class Bridge(Generic[Read]):
+    """From one broker to one place. A context manager: the thread runs inside of it.
 
-    ``open`` builds the consumer, again after each failure; ``parse`` reads one message's events
-    and raises what is wrong with it. The first consumer is built at once, so that a wrong setting
-    is told where it is made.
+    ``open`` builds the consumer, again after each failure; ``parse`` reads one message and raises
+    what is wrong with it. ``keep`` puts what was read where it stays, synced, all or nothing, and
+    answers how much it was; a `SystemFailure` says that it cannot now, any other error that one of
+    them spoils it. What cannot be used is noted under ``source``. The first consumer is built at once, so that a wrong setting is told where it is
+    made.
     """
 
     def __init__(
         self,
         open: Callable[[], Bus],
         *,
-        inbox: Inbox,
+        parse: Callable[[bytes], Read],
+        keep: Callable[[Sequence[Read]], int],
         letters: Letters,
-        parse: Callable[[bytes], list[Event]],
+        source: str = "",
         patience: Patience | None = None,
     ) -> None:
         self._open = open
-        self._inbox = inbox
-        self._letters = letters
         self._parse = parse
+        self._keep = keep
+        self._letters = letters
+        self._source = source
         self._patience = patience or Patience()
         self._next: Bus | None = open()
         self._stop = threading.Event()
@@ -71,7 +75,7 @@ class Bridge:
         self.trouble: str | None = None
         """Why nothing arrives now, in words for people; None while all is well."""
         self.carried = 0
-        """How many events went to the inbox so far."""
+        """How many events were kept so far."""
 
     def run(self, stop: threading.Event) -> None:
         """Carries until ``stop`` is set; then the messages in hand are finished first."""
@@ -93,20 +97,20 @@ class Bridge:
         return built or self._open()
 
     def _carry(self, bus: Bus, stop: threading.Event) -> bool:
-        """One round; False if the end came before the inbox took the messages."""
+        """One round; False if the end came before the messages were kept."""
         messages = bus.poll()
-        if messages and not self._keep(messages, stop):
+        if messages and not self._take(messages, stop):
             return False
         bus.acknowledge()
         return True
 
-    def _keep(self, messages: Sequence[Message], stop: threading.Event) -> bool:
-        """Puts messages into the inbox, as often as it takes; False if the end came before."""
+    def _take(self, messages: Sequence[Message], stop: threading.Event) -> bool:
+        """Keeps messages, trying as often as it takes; False if the end came before."""
         read, letters = self._read(messages)
         failures = 0
         while True:
             try:
-                self.carried += self._publish(read, letters)
+                self.carried += self._kept(read, letters)
                 return True
             except SystemFailure as error:
                 self._say(error)
@@ -114,40 +118,41 @@ class Bridge:
                     return False
                 failures += 1
 
-    def _read(
-        self, messages: Iterable[Message]
-    ) -> tuple[list[tuple[Message, list[Event]]], list[Letter]]:
+    def _read(self, messages: Iterable[Message]) -> tuple[list[tuple[Message, Read]], list[Letter]]:
         read, letters = [], []
         for message in messages:
             try:
                 read.append((message, self._parse(message.body)))
             except Exception as error:  # noqa: BLE001 - one message must not stop the others
-                letters.append(_letter(message, error))
+                letters.append(self._letter(message, error))
         return read, letters
 
-    def _publish(
-        self, read: Sequence[tuple[Message, list[Event]]], letters: Sequence[Letter]
-    ) -> int:
-        """One transaction for all; only if one message spoils it, one for each."""
+    def _kept(self, read: Sequence[tuple[Message, Read]], letters: Sequence[Letter]) -> int:
+        """All at once; only if one message spoils it, one by one."""
         unusable = list(letters)
         try:
-            count = self._inbox.publish(event for _, events in read for event in events)
+            count = self._keep([told for _, told in read])
         except SystemFailure:
             raise
         except Exception:  # noqa: BLE001 - what nobody foresaw stops only its own
             count = 0
-            for message, events in read:
+            for message, told in read:
                 try:
-                    count += self._inbox.publish(events)
+                    count += self._keep([told])
                 except SystemFailure:
                     raise
                 except Exception as error:  # noqa: BLE001
-                    unusable.append(_letter(message, error))
+                    unusable.append(self._letter(message, error))
         self._letters.keep(unusable)
         return count
 
+    def _letter(self, message: Message, error: Exception) -> Letter:
+        return Letter(
+            place=message.place, error=_words(error), body=message.body, source=self._source
+        )
+
     def _say(self, error: Exception) -> None:
-        text = str(error) if isinstance(error, MlgError) else f"This is a fault of ours: {error!r}"
+        text = _words(error)
         foreseen = isinstance(error, MlgError)
         if self.trouble is None or not foreseen:
             _log.warning("No events arrive: %s", text, exc_info=None if foreseen else error)
@@ -178,6 +183,5 @@ class Bridge:
             built.close()
 
 
-def _letter(message: Message, error: Exception) -> Letter:
-    why = str(error) if isinstance(error, MlgError) else f"This is a fault of ours: {error!r}"
-    return Letter(place=message.place, error=why, body=message.body)
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, MlgError) else f"This is a fault of ours: {error!r}"

@@ -61,18 +61,19 @@ class Bus(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusUrl:
-    """The parts of ``events.url``: ``kind://where/name?options``."""
+    """The parts of an address: ``kind://where/name?options``, and the setting that has it."""
 
     kind: str
     where: str
     name: str
     options: Mapping[str, str]
+    setting: str = "events.url"
 
     def number(self, option: str, default: int, *, least: int, most: int) -> int:
         """A whole number among the options. Raises `BadSetting` naming it."""
         text = self.options.get(option, str(default))
         if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
-            raise BadSetting(f"events.url: {option} is a number from {least} to {most}.")
+            raise BadSetting(f"{self.setting}: {option} is a number from {least} to {most}.")
         return int(text)
 
 
@@ -82,37 +83,40 @@ BUSES: Final[dict[str, str]] = {
 }
 
 
-def read_url(url: str) -> BusUrl:
+def read_url(url: str, *, setting: str = "events.url") -> BusUrl:
     """The parts of a broker's address. Raises `BadSetting`, which never quotes it: secrets."""
     try:
         parts = urlsplit(url)
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError as error:
-        raise BadSetting("events.url is not a URL.") from error
+        raise BadSetting(f"{setting} is not a URL.") from error
     options = dict(pairs)
     if len(options) < len(pairs):
-        raise BadSetting("events.url has an option twice.")
+        raise BadSetting(f"{setting} has an option twice.")
     if parts.scheme not in BUSES:
-        known = ", ".join([INBOX, *(f"{name}://" for name in BUSES)])
-        raise BadSetting(f"events.url begins with one of {known}, not {parts.scheme[:20]!r}.")
+        none = [INBOX] if setting == "events.url" else []
+        known = ", ".join([*none, *(f"{name}://" for name in BUSES)])
+        raise BadSetting(f"{setting} begins with one of {known}, not {parts.scheme[:20]!r}.")
     name = parts.path.strip("/")
     if not parts.netloc or not name or "/" in name or "@" in parts.netloc or parts.fragment:
-        raise BadSetting(f"events.url is {_SHAPES[parts.scheme]}.")
-    return BusUrl(kind=parts.scheme, where=parts.netloc, name=name, options=options)
+        raise BadSetting(f"{setting} is {_SHAPES[parts.scheme]}.")
+    return BusUrl(
+        kind=parts.scheme, where=parts.netloc, name=name, options=options, setting=setting
+    )
 
 
-def open_bus(url: str) -> Bus:
+def open_bus(url: str, *, setting: str = "events.url") -> Bus:
     """A consumer of the broker that the setting names. Calls nobody yet.
 
     Raises `BadSetting`, or `MissingExtra` if its library is not installed.
     """
-    given = read_url(url)
+    given = read_url(url, setting=setting)
     module, _, attribute = BUSES[given.kind].partition(":")
     try:
         build: Any = getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
         raise MissingExtra(
-            f"events.url needs {error.name}: pip install 'model-lifecycle-graph[{given.kind}]'."
+            f"{setting} needs {error.name}: pip install 'model-lifecycle-graph[{given.kind}]'."
         ) from error
     bus: Bus = build(given)
     return bus

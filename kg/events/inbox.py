@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 from uuid import uuid4
@@ -128,6 +128,10 @@ class Inbox:
         with self._write() as db:
             _tell(db, rows)
         return len(rows)
+
+    def publish_all(self, messages: Iterable[Iterable[Event]]) -> int:
+        """The events of several messages, all or none."""
+        return self.publish(chain.from_iterable(messages))
 
     def _rows(self, events: Iterable[Event]) -> list[tuple[Any, ...]]:
         now = self._now().timestamp()

@@ -87,7 +87,7 @@ class KafkaBus:
         try:
             self._consumer = Consumer(properties)
         except (KafkaException, TypeError, ValueError) as error:
-            raise _bad_property(error) from error
+            raise _bad_property(url, error) from error
 
     def poll(self) -> list[Message]:
         try:
@@ -199,7 +199,7 @@ class KafkaPublisher:
         try:
             self._producer = Producer(properties)
         except (KafkaException, TypeError, ValueError) as error:
-            raise _bad_property(error) from error
+            raise _bad_property(url, error) from error
 
     def publish(self, events: Iterable[Event], *, seconds: float = 30.0) -> int:
         """Sends events; the brokers have them when this returns. Raises `SystemFailure`.
@@ -245,33 +245,36 @@ def properties_of(url: BusUrl) -> dict[str, str]:
     given = {name: value for name, value in url.options.items() if name not in _OURS}
     for name in given:
         if "." not in name:
-            raise BadSetting(f"events.url has an option {name!r}; known are {', '.join(_OURS)}.")
+            raise BadSetting(f"{url.setting} has an option {name!r}; known are {', '.join(_OURS)}.")
         if any(part in name for part in _SECRET):
-            raise BadSetting(f"events.url: {name} belongs into a file, named by the option config.")
-    properties = {**_read(url.options["config"]), **given} if "config" in url.options else given
+            raise BadSetting(
+                f"{url.setting}: {name} belongs into a file, named by the option config."
+            )
+    properties = {**_read(url), **given} if "config" in url.options else given
     for name in _FIXED:
         if name in properties:
-            raise BadSetting(f"events.url: {name} is not free to choose.")
+            raise BadSetting(f"{url.setting}: {name} is not free to choose.")
     return properties
 
 
-def _read(file: str) -> dict[str, str]:
+def _read(url: BusUrl) -> dict[str, str]:
+    file = url.options["config"]
     try:
         lines = Path(file).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSetting(f"events.url: the file {file} cannot be read: {error}.") from error
+        raise BadSetting(f"{url.setting}: the file {file} cannot be read: {error}.") from error
     properties = {}
     for number, line in enumerate(lines, start=1):
         name, equals, value = line.partition("=")
         if line.strip() and not line.lstrip().startswith("#"):
             if not equals:
-                raise BadSetting(f"events.url: {file}, line {number} is not name=value.")
+                raise BadSetting(f"{url.setting}: {file}, line {number} is not name=value.")
             properties[name.strip()] = value.strip()
     return properties
 
 
-def _bad_property(error: Exception) -> BadSetting:
-    return BadSetting(f"events.url: {_words(error)}.")
+def _bad_property(url: BusUrl, error: Exception) -> BadSetting:
+    return BadSetting(f"{url.setting}: {_words(error)}.")
 
 
 def _code(error: KafkaException) -> int | None:

@@ -1,4 +1,4 @@
-"""Messages of a broker that are no events: kept to be looked at, since the broker will not wait.
+"""Messages of a broker that cannot be used: kept to be looked at, since the broker will not wait.
 
 They stand in the inbox's file beside the dead letters of entities, which have a name to stand
 under; these have none.
@@ -33,6 +33,10 @@ class Letter:
     body: bytes
     received_at: datetime | None = None
     """When it was kept."""
+    source: str = ""
+    """Whose messages these are; empty for thin events, which are anybody's."""
+    is_whole: bool = True
+    """Whether all of the body was kept, so that it can be tried again."""
 
 
 class Letters:
@@ -44,6 +48,8 @@ class Letters:
         file.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as db:
             db.execute(_TABLE)
+            if "source" not in (name for _, name, *_ in db.execute("PRAGMA table_info(letter)")):
+                db.execute(_ADD_SOURCE)
 
     def keep(self, letters: Iterable[Letter]) -> None:
         """Keeps letters; they survive a power cut when this returns. The same again is one."""
@@ -55,6 +61,7 @@ class Letters:
                 letter.error.encode("utf-8", "replace").decode(),
                 letter.body[:MOST_BYTES],
                 now,
+                letter.source,
             )
             for letter in letters
         ]
@@ -65,18 +72,27 @@ class Letters:
                 db.execute(_MAKE_WAY, (MOST_KEPT,))
                 db.execute("COMMIT")
 
-    def newest(self, limit: int = 100) -> list[Letter]:
-        """The last letters, the newest first."""
+    def newest(self, limit: int = 100, *, source: str | None = None) -> list[Letter]:
+        """The last letters, the newest first; of one source, or of all."""
         with self._open() as db:
+            rows = db.execute(_NEWEST, {"limit": limit, "source": source})
             return [
                 Letter(
                     place=place,
                     error=error,
                     body=body,
                     received_at=datetime.fromtimestamp(received_at, UTC),
+                    source=whose,
+                    is_whole=hashlib.sha256(body).hexdigest() == sha256,
                 )
-                for place, error, body, received_at in db.execute(_NEWEST, (limit,))
+                for place, sha256, error, body, received_at, whose in rows
             ]
+
+    def drop(self, letters: Iterable[Letter]) -> None:
+        """Forgets letters that could be used after all. They must be whole."""
+        rows = [(letter.place, hashlib.sha256(letter.body).hexdigest()) for letter in letters]
+        with self._open() as db:
+            db.executemany("DELETE FROM letter WHERE place = ? AND sha256 = ?", rows)
 
     def count(self) -> int:
         with self._open() as db:
@@ -102,12 +118,17 @@ CREATE TABLE IF NOT EXISTS letter (
     error       TEXT NOT NULL,
     body        BLOB NOT NULL,
     received_at REAL NOT NULL,
+    source      TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (place, sha256)
 )
 """
+_ADD_SOURCE = "ALTER TABLE letter ADD COLUMN source TEXT NOT NULL DEFAULT ''"
 _KEEP = """
-INSERT INTO letter (place, sha256, error, body, received_at) VALUES (?, ?, ?, ?, ?)
+INSERT INTO letter (place, sha256, error, body, received_at, source) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING
 """
 _MAKE_WAY = "DELETE FROM letter WHERE rowid <= (SELECT max(rowid) FROM letter) - ?"
-_NEWEST = "SELECT place, error, body, received_at FROM letter ORDER BY rowid DESC LIMIT ?"
+_NEWEST = """
+SELECT place, sha256, error, body, received_at, source FROM letter
+WHERE :source IS NULL OR source = :source ORDER BY rowid DESC LIMIT :limit
+"""

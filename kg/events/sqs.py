@@ -38,7 +38,7 @@ class SqsBus:
         unknown = sorted(url.options.keys() - _OPTIONS)
         if unknown:
             known = ", ".join(sorted(_OPTIONS))
-            raise BadSetting(f"events.url has an option {unknown[0]!r}; known are {known}.")
+            raise BadSetting(f"{url.setting} has an option {unknown[0]!r}; known are {known}.")
         self._queue = url.name
         self._owner = url.options.get("account")
         self._wait = url.number("wait", 5, least=0, most=20)
@@ -58,7 +58,7 @@ class SqsBus:
                 ),
             )
         except (BotoCoreError, ValueError) as error:
-            raise BadSetting(f"events.url: {error}.") from error
+            raise BadSetting(f"{url.setting}: {error}.") from error
 
     def poll(self) -> list[Message]:
         found = self._receive(self._wait)

@@ -91,7 +91,13 @@ class Notifies(Protocol):
 
 @runtime_checkable
 class KeepsLineage(Protocol):
-    """A source that is this installation's own record of what OpenLineage events tell."""
+    """A source that is this installation's own record of what OpenLineage events tell.
+
+    ``url`` is the broker's topic that they come from beside HTTP; empty if there is none.
+    """
+
+    name: str
+    url: str
 
     def keep(self, events: Sequence[Any]) -> builtins.list[EntityRef]:
         """Keeps events, synced; answers the entities, its own and others', that they tell of.

@@ -102,7 +102,12 @@ def _carried(broker: Kafka, count: int, *, entities: int, consumers: int) -> flo
         file = Path(folder) / "inbox.sqlite"
         with Inbox(file) as inbox, ExitStack() as stack:
             bridges = [
-                Bridge(lambda: open_bus(url), inbox=inbox, letters=Letters(file), parse=ingest_json)
+                Bridge(
+                    lambda: open_bus(url),
+                    parse=ingest_json,
+                    keep=inbox.publish_all,
+                    letters=Letters(file),
+                )
                 for _ in range(consumers)
             ]
             for bridge in bridges:
@@ -127,7 +132,12 @@ def _bridges(broker: Kafka, consumers: int) -> Fill:
     @contextmanager
     def fill(inbox: Inbox, file: Path) -> Iterator[Callable[[], int]]:
         bridges = [
-            Bridge(lambda: open_bus(url), inbox=inbox, letters=Letters(file), parse=ingest_json)
+            Bridge(
+                lambda: open_bus(url),
+                parse=ingest_json,
+                keep=inbox.publish_all,
+                letters=Letters(file),
+            )
             for _ in range(consumers)
         ]
         with ExitStack() as stack:

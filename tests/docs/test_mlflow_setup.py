@@ -36,7 +36,9 @@ def test_the_webhook_is_the_one_that_is_tried() -> None:
 def events(source: str) -> list[str]:
     """The names of webhook events in a program, in order."""
     texts = [n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant)]
-    named = [t for t in texts if isinstance(t, str) and re.fullmatch(r"(model|reg)\w+\.\w+", t)]
+    named = [
+        t for t in texts if isinstance(t, str) and re.fullmatch(r"(model|reg|prompt)\w+\.\w+", t)
+    ]
     assert named
     return named
 

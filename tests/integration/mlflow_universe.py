@@ -6,10 +6,12 @@ Runs in an environment that has ``mlflow`` and ``scikit-learn`` (not the project
         --receiver http://127.0.0.1:8080/webhooks/mlflow --secret S
     python mlflow_universe.py --tracking http://127.0.0.1:5000 build
     python mlflow_universe.py --tracking http://127.0.0.1:5000 change
+    python mlflow_universe.py --tracking http://127.0.0.1:5000 restore
 
-``build`` trains and registers the models, ``change`` does what nobody is told of or what is told
-while nobody listens: an alias moves, an owner changes, versions and a run are deleted. Each prints
-the keys of what it made as one JSON object, on its last line.
+``build`` trains and registers the models and writes the prompts, ``change`` does what nobody is
+told of or what is told while nobody listens: aliases move, an owner changes, and of each kind
+something is deleted. ``restore`` brings back what MLflow can bring back. Each prints the keys of
+what it made as one JSON object, on its last line.
 """
 
 from __future__ import annotations
@@ -17,17 +19,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import time
 from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
+from mlflow.entities import ViewType
 from mlflow.entities.webhook import WebhookEvent
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss
 
 RANKER, SCORER, LEGACY = "home-ranker", "ad-click-scorer", "title-embedder"
+ROW_TITLE, GREETING = "row-title", "greeting"
+SIDE_LINE = "Side line"
 PLAYS = "media.play_events"
 PLAYS_AT = "s3://warehouse/media/play_events"
 CLICKS = "ads/click events"  # a slash and a blank, as in real catalogues
@@ -48,6 +54,14 @@ EVENTS = (
     "model_version_tag.deleted",
     "model_version_alias.created",
     "model_version_alias.deleted",
+    "prompt.created",
+    "prompt_tag.set",
+    "prompt_tag.deleted",
+    "prompt_version.created",
+    "prompt_version_tag.set",
+    "prompt_version_tag.deleted",
+    "prompt_alias.created",
+    "prompt_alias.deleted",
 )
 
 
@@ -94,20 +108,32 @@ def build(client: MlflowClient) -> dict[str, Any]:
 
     legacy = legacy_version(client, ads, data=october)
     promoted = client.copy_model_version(f"models:/{SCORER}/1", f"{SCORER}-live")
+    prompts(client)
+    agent = titler(ranking)
+    side_line = client.create_experiment(SIDE_LINE)
+    weekend = fail(side_line, data=october)
     return {
-        "experiments": {"ranking": ranking, "ads": ads, "given up": given_up},
+        "experiments": {
+            "ranking": ranking,
+            "ads": ads,
+            "given up": given_up,
+            "side line": side_line,
+        },
         "runs": {
             "october": first["run"],
             "november": second["run"],
             "clicks": scored["run"],
             "failed": failed,
             "legacy": legacy["run"],
+            "titles": agent["run"],
+            "weekend": weekend,
         },
         "instances": {
             "october": first["instance"],
             "november": second["instance"],
             "clicks": scored["instance"],
             "orphan": orphan.model_id,
+            "titler": agent["instance"],
         },
         "datasets": {
             "october": f"{PLAYS}/{october.digest}",
@@ -135,14 +161,92 @@ def change(client: MlflowClient) -> dict[str, Any]:
     assert ads is not None
     [failed] = client.search_runs([ads.experiment_id], "attributes.status = 'FAILED'")
     client.delete_run(failed.info.run_id)
+    side_line = client.get_experiment_by_name(SIDE_LINE)
+    assert side_line is not None
+    [weekend] = client.search_runs([side_line.experiment_id])
+    client.delete_experiment(side_line.experiment_id)  # and its runs with it
+    given_up = client.get_experiment_by_name("Given up")
+    assert given_up is not None
+    [orphan] = client.search_logged_models([given_up.experiment_id])
+    client.delete_logged_model(orphan.model_id)
+    client.set_prompt_alias(ROW_TITLE, "production", 2)
+    client.delete_prompt_version(ROW_TITLE, "1")
+    client.delete_prompt(GREETING)
     return {
         "champion": f"{RANKER}/2",
         "gone": {
             "model-version": [f"{LEGACY}/1", f"{SCORER}/1"],
-            "model-instance": [f"{LEGACY}/1"],
-            "pipeline-run": [failed.info.run_id],
+            "model-instance": [f"{LEGACY}/1", orphan.model_id],
+            "pipeline": [side_line.experiment_id],
+            "pipeline-run": [failed.info.run_id, weekend.info.run_id],
+            "prompt": [GREETING],
+            "prompt-version": [f"{ROW_TITLE}/1", f"{GREETING}/1"],
         },
     }
+
+
+def restore(client: MlflowClient) -> dict[str, Any]:
+    """MLflow only marks experiments and runs as deleted; no notice tells that one is back."""
+    [ads, side_line] = [client.get_experiment_by_name(name) for name in ("Ad clicks", SIDE_LINE)]
+    assert ads is not None
+    assert side_line is not None
+    client.restore_experiment(side_line.experiment_id)
+    [weekend] = client.search_runs([side_line.experiment_id])
+    [failed] = client.search_runs(
+        [ads.experiment_id], "attributes.status = 'FAILED'", run_view_type=ViewType.DELETED_ONLY
+    )
+    client.restore_run(failed.info.run_id)
+    return {
+        "restored": {
+            "pipeline": [side_line.experiment_id],
+            "pipeline-run": [failed.info.run_id, weekend.info.run_id],
+        }
+    }
+
+
+def prompts(client: MlflowClient) -> None:
+    """One with a history, whose second wording is a conversation with settings, and a short one."""
+    client.register_prompt(
+        ROW_TITLE,
+        "Give a title to a row with these films: {{films}}",
+        commit_message="Asks for the title of a row.",
+        tags={"owner": MIA, "language": "en"},
+    )
+    client.register_prompt(
+        ROW_TITLE,
+        [
+            {"role": "system", "content": "You answer in at most four words."},
+            {"role": "user", "content": "Give a title to a row with these films: {{films}}"},
+        ],
+        commit_message="Shorter, for the television.",
+        model_config={"model_name": "small", "temperature": 0.2, "stop_sequences": ["."]},
+    )
+    client.set_prompt_alias(ROW_TITLE, "production", 1)
+    client.set_prompt_alias(ROW_TITLE, "candidate", 2)
+    client.delete_prompt_alias(ROW_TITLE, "candidate")
+    client.register_prompt(GREETING, "Greet {{name}}.")
+    client.set_prompt_tag(GREETING, "language", "en")
+    client.delete_prompt_tag(GREETING, "language")
+    client.set_prompt_version_tag(GREETING, "1", "tone", "warm")
+    client.delete_prompt_version_tag(GREETING, "1", "tone")
+
+
+def titler(experiment_id: str) -> dict[str, str]:
+    """An agent whose code is elsewhere: MLflow notes by itself which prompt it and its run loaded."""
+    with mlflow.start_run(experiment_id=experiment_id, run_name="titles", tags=BY) as run:
+        agent = mlflow.create_external_model(name="row-titler", tags={"owner": MIA})
+        mlflow.genai.load_prompt(f"prompts:/{ROW_TITLE}/2", model_id=agent.model_id)
+    wait_for_link(agent.model_id)
+    return {"run": run.info.run_id, "instance": agent.model_id}
+
+
+def wait_for_link(model_id: str) -> None:
+    """MLflow notes it in a thread of its own."""
+    until = time.monotonic() + 30
+    while "mlflow.linkedPrompts" not in mlflow.get_logged_model(model_id).tags:
+        if time.monotonic() > until:
+            raise TimeoutError(f"{model_id} has no note of its prompt")
+        time.sleep(0.2)
 
 
 def experiment(client: MlflowClient, name: str, *, owner: str, about: str) -> str:
@@ -225,6 +329,7 @@ def main() -> None:
     webhooks.add_argument("--secret", required=True)
     verbs.add_parser("build")
     verbs.add_parser("change")
+    verbs.add_parser("restore")
     given = parser.parse_args()
 
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -233,7 +338,7 @@ def main() -> None:
     if given.verb == "webhooks":
         made = subscribe(client, receiver=given.receiver, secret=given.secret)
     else:
-        made = {"build": build, "change": change}[given.verb](client)
+        made = {"build": build, "change": change, "restore": restore}[given.verb](client)
     print(json.dumps(made))
 
 

@@ -1,7 +1,8 @@
 """The main job on real input: a real MLflow, its real webhooks, and the right answers.
 
 The tests of this module tell one story, in this order: models are trained and registered while
-webhooks arrive; then nobody listens while things change; then `mlg sync` puts it right.
+webhooks arrive; then nobody listens while things change; then `mlg sync` puts it right. At last some of what was
+deleted is restored.
 """
 
 from __future__ import annotations
@@ -33,7 +34,12 @@ SELECT ?version ?run ?data ?owner WHERE {
   ?run mlg:usedDataset ?data
 }
 """
-ALIASES = "SELECT ?alias ?version WHERE { ?version mlg:alias ?alias }"
+ALIASES = "SELECT ?alias ?version WHERE { ?version a mlg:ModelVersion ; mlg:alias ?alias }"
+WORDINGS = """
+SELECT ?version ?text WHERE { ?version mlg:versionOf/a mlg:Prompt ; mlg:promptText ?text }
+"""
+PROMPT_ALIASES = "SELECT ?alias ?v WHERE { ?v a mlg:PromptVersion ; mlg:alias ?alias }"
+WHO_USES = "SELECT ?user ?version WHERE { ?user mlg:usesPrompt|mlg:usedPrompt ?version }"
 OWNERS = "SELECT ?model ?owner WHERE { ?model a mlg:Model ; mlg:ownedBy ?owner }"
 
 
@@ -62,6 +68,7 @@ def story(
         for key in ("home-ranker/1", "home-ranker/2", "ad-click-scorer/1")
     } | {f"model-version/mlflow/{made['versions'][name]}" for name in ("legacy", "promoted")}
     eventually(lambda: {row[0] for row in site.select(FROM_VERSION_TO_OWNER)} >= owned(everything))
+    eventually(lambda: len(site.select(WORDINGS)) == 3)
     eventually(lambda: settled(site))
     yield Story(mlflow=mlflow_server, site=site, made=made)
     site.stop()
@@ -121,6 +128,16 @@ def test_aliases_are_known(story: Story) -> None:
     assert story.site.select(ALIASES) == [
         ("challenger", "model-version/mlflow/home-ranker/2"),
         ("champion", "model-version/mlflow/home-ranker/1"),
+    ]
+
+
+def test_prompts_are_known_by_their_notices(story: Story) -> None:
+    wordings = dict(story.site.select(WORDINGS))
+    assert wordings["prompt-version/mlflow/greeting/1"] == "Greet {{name}}."
+    first = wordings["prompt-version/mlflow/row-title/1"]
+    assert first == "Give a title to a row with these films: {{films}}"
+    assert story.site.select(PROMPT_ALIASES) == [
+        ("production", "prompt-version/mlflow/row-title/1")
     ]
 
 
@@ -209,7 +226,15 @@ def test_sync_heals_what_no_notice_told(story: Story) -> None:
     assert ("model/mlflow/ad-click-scorer", TOM) not in site.select(OWNERS)
     for kind, keys in changed["gone"].items():
         for key in keys:
-            assert site.status(f"/id/{kind}/mlflow/{key}") == 410
+            # What no notice told of and is gone before the first sweep was never here.
+            assert site.status(f"/id/{kind}/mlflow/{key}") in (404, 410), (kind, key)
+    assert site.status("/id/prompt/mlflow/greeting") == 410
+    assert site.select(PROMPT_ALIASES) == [("production", "prompt-version/mlflow/row-title/2")]
+    used = "prompt-version/mlflow/row-title/2"
+    assert site.select(WHO_USES) == [
+        (f"model-instance/mlflow/{story.made['instances']['titler']}", used),
+        (f"pipeline-run/mlflow/{story.made['runs']['titles']}", used),
+    ]
     kept = site.select(
         'SELECT ?run WHERE { ?version dct:identifier "ad-click-scorer-live/1" . '
         "?instance mlg:instanceOf ?version ; mlg:producedBy ?run }"
@@ -224,6 +249,21 @@ def test_a_second_sync_changes_nothing(story: Story) -> None:
     before = story.site.select(revisions)
     assert story.site.mlg("sync", "mlflow").returncode == 0
     assert story.site.select(revisions) == before
+
+
+def test_what_is_restored_comes_back(story: Story) -> None:
+    """No notice tells of it, and the graph has a tombstone of the run."""
+    failed = story.made["runs"]["failed"]
+    status = f'SELECT ?status WHERE {{ ?run dct:identifier "{failed}" ; mlg:runStatus ?status }}'
+    assert story.site.status(f"/id/pipeline-run/mlflow/{failed}") == 410
+    restored = story.mlflow.universe("restore")["restored"]
+    assert failed in restored["pipeline-run"]
+    assert story.site.mlg("sync", "mlflow").returncode == 0
+    eventually(lambda: settled(story.site))
+    assert story.site.select(status) == [(f"{PREFIXES['mlgc']}run-failed",)]
+    for kind, keys in restored.items():
+        for key in keys:
+            assert story.site.status(f"/id/{kind}/mlflow/{key}") == 200
 
 
 def test_a_source_that_is_down_is_said_to_be(story: Story, mlflow_server: MlflowServer) -> None:

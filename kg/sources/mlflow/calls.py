@@ -14,7 +14,8 @@ from kg.errors import BadPayload
 from kg.model import Payload
 from kg.sources.answers import integer, record, required, text
 from kg.sources.mlflow.client import Client
-from kg.sources.mlflow.documents import (
+from kg.sources.mlflow.keys import (
+    IS_PROMPT,
     deleted,
     is_prompt,
     logged_model_of,
@@ -26,6 +27,7 @@ from kg.sources.mlflow.documents import (
 _CHUNK: Final = 100
 _VERSION_KEY: Final = re.compile(r"([^/:]+)/([1-9][0-9]*)")
 _NUMBER: Final = re.compile(r"[0-9]+")
+_PROMPTS: Final = f"tags.`{IS_PROMPT}` = 'true'"
 _RUN_KEY: Final = re.compile(r"[0-9A-Za-z_-]+")
 
 
@@ -38,18 +40,33 @@ class Calls:
     # --- one record by its key; None if it is not there (any more) -------------------------------
 
     def model(self, name: str) -> Payload | None:
-        if not name or "/" in name or ":" in name or name in (".", ".."):
-            return None
-        model = self._get("registered-models/get", "registered_model", name=name)
+        model = self._registered(name)
         return None if model is None or is_prompt(model) else model
 
     def version(self, key: str) -> Payload | None:
+        version = self._version(key)
+        return None if version is None or is_prompt(version) else version
+
+    def prompt(self, name: str) -> Payload | None:
+        """MLflow keeps prompts among its models; an ordinary search leaves them out."""
+        prompt = self._registered(name)
+        return prompt if prompt is not None and is_prompt(prompt) else None
+
+    def prompt_version(self, key: str) -> Payload | None:
+        version = self._version(key)
+        return version if version is not None and is_prompt(version) else None
+
+    def _registered(self, name: str) -> Payload | None:
+        if not name or "/" in name or ":" in name or name in (".", ".."):
+            return None
+        return self._get("registered-models/get", "registered_model", name=name)
+
+    def _version(self, key: str) -> Payload | None:
         found = _VERSION_KEY.fullmatch(key)
         if not found or found[1] in (".", ".."):
             return None
         name, number = found.groups()
-        version = self._get("model-versions/get", "model_version", name=name, version=number)
-        return None if version is None or is_prompt(version) else version
+        return self._get("model-versions/get", "model_version", name=name, version=number)
 
     def logged_model(self, key: str) -> Payload | None:
         if not logged_model_of(f"models:/{key}"):
@@ -111,11 +128,23 @@ class Calls:
 
     def versions(self, *, name: str = "", source: str = "") -> Iterator[Payload]:
         """All versions, those of one model, or those made from one source. Without aliases."""
-        clauses = _equal("name", name), _equal("source_path", source)
-        asked = {"filter": " AND ".join(filter(None, clauses))}
-        for version in self._pages("GET", "model-versions/search", "model_versions", **asked):
+        for version in self._versions(_equal("name", name), _equal("source_path", source)):
             if name in ("", text(version, "name")) and source in ("", text(version, "source")):
                 yield version
+
+    def prompts(self) -> Iterator[Payload]:
+        path, items = "registered-models/search", "registered_models"
+        return self._pages("GET", path, items, filter=_PROMPTS)
+
+    def prompt_versions(self, *, name: str = "") -> Iterator[Payload]:
+        """All versions of prompts, or those of one. Without aliases."""
+        for version in self._versions(_equal("name", name), _PROMPTS):
+            if name in ("", text(version, "name")):
+                yield version
+
+    def _versions(self, *clauses: str) -> Iterator[Payload]:
+        asked = {"filter": " AND ".join(filter(None, clauses))}
+        return self._pages("GET", "model-versions/search", "model_versions", **asked)
 
     def experiments(self, *, with_deleted: bool = False) -> tuple[Payload, ...]:
         """Experiments, oldest first."""
@@ -158,14 +187,6 @@ class Calls:
 
     def _pages(self, method: str, path: str, items: str, **query: Any) -> Iterator[Payload]:
         return self._client.pages(method, path, items=items, query=query)
-
-
-def artefact_of(root: Payload) -> str:
-    """The key of what a version has in it, for one that is no copy of a living one.
-
-    It is a logged model, or what was registered from a path and is known by the version.
-    """
-    return logged_model_of(text(root, "source")) or version_key(root)
 
 
 def _equal(attribute: str, value: str) -> str:

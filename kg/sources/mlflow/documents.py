@@ -7,6 +7,7 @@ name, such as a dataset's name with a line break, are left out.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from kg.errors import BadIri, BadPayload
+from kg.errors import BadPayload
 from kg.iris import EntityRef, encode_key
 from kg.model import Document, Payload
 from kg.sources.answers import (
@@ -31,64 +32,26 @@ from kg.sources.answers import (
     required,
     text,
 )
+from kg.sources.mlflow.keys import (
+    dataset_key,
+    linked_prompts,
+    nameable,
+    run_datasets,
+    version_key,
+)
 
-_SYSTEM_TAG: Final = "mlflow."
+_SYSTEM_TAGS: Final = ("mlflow.", "_mlflow_")
 _SYSTEM_METRIC: Final = "system/"
 _NOTE: Final = "mlflow.note.content"
-_PROMPT: Final = "mlflow.prompt.is_prompt"
+_PROMPT_TEXT: Final = "mlflow.prompt.text"
+_PROMPT_CONFIG: Final = "_mlflow_prompt_model_config"
 _EVALUATION: Final = ("eval", "val", "test", "hold")
-_LOGGED_MODEL: Final = re.compile(r"models:/(m-[0-9A-Za-z_-]+)")
-_COPY: Final = re.compile(r"models:/([^/]+)/([0-9]+)")
-
-
-def nameable(source: str, entity_type: str, key: str) -> EntityRef | None:
-    """The entity's name, or None if the graph cannot hold such a key."""
-    try:
-        return EntityRef(entity_type, source, key)
-    except BadIri:
-        return None
-
-
-def version_key(version: Payload) -> str:
-    return f"{required(version, 'name')}/{required(version, 'version')}"
-
-
-def dataset_key(name: str, digest: str) -> str:
-    """``name/digest``. The name may hold slashes, so those of the digest are encoded."""
-    return f"{name}/{digest.replace('%', '%25').replace('/', '%2F')}"
-
-
-def logged_model_of(source_uri: str) -> str | None:
-    """``m-…`` of ``models:/m-…``: the artefact that a version puts in the registry."""
-    found = _LOGGED_MODEL.fullmatch(source_uri)
-    return found[1] if found else None
-
-
-def original_of(source_uri: str) -> str | None:
-    """``name/version`` of ``models:/name/version``: the version that this one is a copy of."""
-    found = _COPY.fullmatch(source_uri)
-    return f"{found[1]}/{found[2]}" if found else None
-
-
-def is_prompt(entry: Payload) -> bool:
-    """MLflow keeps prompts among its models and tells them apart by a tag."""
-    return pairs(entry, "tags").get(_PROMPT, "").lower() == "true"
-
-
-def deleted(info: Payload) -> bool:
-    """Runs and experiments are only marked when they are deleted."""
-    return text(info, "lifecycle_stage") == "deleted"
 
 
 def not_numbers(run: Payload) -> set[tuple[str, int, int]]:
     """Name, moment and step of the run's metrics that are no number."""
     metrics = records(part(run, "data"), "metrics")
     return {_slot(metric) for metric in metrics if math.isnan(number(metric, "value"))}
-
-
-def run_datasets(run: Payload) -> list[Payload]:
-    inputs = records(part(run, "inputs"), "dataset_inputs")
-    return [record(given, "dataset") for given in inputs]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,38 +63,58 @@ class Documents:
     owner_tag: str
 
     def model(self, model: Payload) -> Document:
-        name, tags = required(model, "name"), pairs(model, "tags")
-        return self._document(
-            "model",
-            name,
-            name=name,
-            description=text(model, "description"),
-            owners=self._people(tags, text(model, "user_id")),
-            tags=self._keywords(tags),
-            created=moment(model, "creation_timestamp"),
-            modified=moment(model, "last_updated_timestamp"),
-            page=self._page("models", name),
-        )
+        name = required(model, "name")
+        return self._document("model", name, **self._registered(model, self._page("models", name)))
 
     def version(self, version: Payload, aliases: Iterable[str]) -> Document:
         """``aliases`` apart: a search leaves them out, and the model knows them as well."""
         name, number_ = required(version, "name"), required(version, "version")
-        tags = pairs(version, "tags")
         return self._document(
             "model-version",
             version_key(version),
-            name=f"{name} {number_}",
+            **self._registered(version, self._page("models", name, "versions", number_)),
             model=name,
             version=number_,
-            description=text(version, "description"),
             aliases=sorted(aliases),
             stage=text(version, "current_stage").removesuffix("None"),
-            owners=self._people(tags, text(version, "user_id")),
-            tags=self._keywords(tags),
-            created=moment(version, "creation_timestamp"),
-            modified=moment(version, "last_updated_timestamp"),
-            page=self._page("models", name, "versions", number_),
         )
+
+    def prompt(self, prompt: Payload) -> Document:
+        name = required(prompt, "name")
+        page = self._page("prompts", name)
+        return self._document("prompt", name, **self._registered(prompt, page))
+
+    def prompt_version(self, version: Payload, aliases: Iterable[str]) -> Document:
+        """Its words are a tag, and so are the settings of the model that they are meant for."""
+        name, number_ = required(version, "name"), required(version, "version")
+        tags, page = pairs(version, "tags"), self._page("prompts", name)
+        return self._document(
+            "prompt-version",
+            version_key(version),
+            **self._registered(version, f"{page}?promptVersion={quote(number_, safe='')}"),
+            prompt=name,
+            version=number_,
+            aliases=sorted(aliases),
+            text=tags.get(_PROMPT_TEXT, ""),
+            parameters=[
+                _parameter(name, value if isinstance(value, str) else json.dumps(value))
+                for name, value in sorted(inner(tags, _PROMPT_CONFIG).items())
+                if value is not None
+            ],
+        )
+
+    def _registered(self, entry: Payload, page: str) -> dict[str, Any]:
+        """What the registry says of everything that is in it."""
+        tags, number_ = pairs(entry, "tags"), text(entry, "version")
+        return {
+            "name": f"{required(entry, 'name')} {number_}".rstrip(),
+            "description": text(entry, "description"),
+            "owners": self._people(tags, text(entry, "user_id")),
+            "tags": self._keywords(tags),
+            "created": moment(entry, "creation_timestamp"),
+            "modified": moment(entry, "last_updated_timestamp"),
+            "page": page,
+        }
 
     def instance(self, model: Payload, versions: Iterable[str]) -> Document:
         """A logged model, and the versions that put it in the registry."""
@@ -144,6 +127,7 @@ class Documents:
             versions=sorted(versions),
             run=text(info, "source_run_id"),
             artefact=text(info, "artifact_uri"),
+            usesPrompts=self._prompts(tags),
             owners=self._people(tags, tags.get("mlflow.user", "")),
             tags=self._keywords(tags),
             created=moment(info, "creation_timestamp_ms"),
@@ -244,9 +228,9 @@ class Documents:
             description=tags.get(_NOTE, ""),
             datasets=trained,
             testDatasets=tested,
+            usedPrompts=self._prompts(tags),
             parameters=[
-                _part("param", name, "Parameter", parameter=name, setting=value)
-                for name, value in sorted(pairs(data, "params").items())
+                _parameter(name, value) for name, value in sorted(pairs(data, "params").items())
             ],
             code=tags.get("mlflow.source.git.repoURL") or tags.get("mlflow.source.name", ""),
             commit=tags.get("mlflow.source.git.commit", ""),
@@ -309,6 +293,9 @@ class Documents:
     def _version_of(self, dataset: Payload) -> str:
         return dataset_key(required(dataset, "name"), required(dataset, "digest"))
 
+    def _prompts(self, tags: Mapping[str, str]) -> list[str]:
+        return [key for key in linked_prompts(tags) if self._named("prompt-version", key)]
+
     def _people(self, tags: Mapping[str, str], user: str) -> list[str]:
         """Logins or e-mail addresses: those of the owner tag, else the user MLflow noted."""
         owners = re.split(r"[,;\s]+", tags.get(self.owner_tag, ""))
@@ -320,7 +307,7 @@ class Documents:
         return sorted(
             f"{key}::{value}" if value else key
             for key, value in tags.items()
-            if not key.startswith(_SYSTEM_TAG) and key != self.owner_tag
+            if not key.startswith(_SYSTEM_TAGS) and key != self.owner_tag
         )
 
     def _page(self, *path: str) -> str:
@@ -337,9 +324,10 @@ class Documents:
         return Document(ref=ref, payload=payload)
 
 
-def _part(kind: str, name: str, class_name: str, **values: Any) -> Payload:
-    """Something that lives inside an entity: its IRI is the entity's with a fragment."""
-    return {"@id": f"#{kind}-{encode_key(name)}", "@type": f"mlg:{class_name}", **values}
+def _parameter(name: str, value: str) -> Payload:
+    """It lives inside an entity: its IRI is the entity's with a fragment."""
+    iri = f"#param-{encode_key(name)}"
+    return {"@id": iri, "@type": "mlg:Parameter", "parameter": name, "setting": value}
 
 
 def _slot(metric: Payload) -> tuple[str, int, int]:

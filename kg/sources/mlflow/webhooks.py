@@ -21,8 +21,18 @@ from kg.model import Event
 
 WINDOW_SECONDS: Final = 300
 _VERSION: Final = "v1,"
-_MODEL: Final = frozenset({"registered_model"})
-_VERSION_OF_MODEL: Final = frozenset({"model_version", "model_version_tag", "model_version_alias"})
+_KINDS: Final = {
+    "registered_model": ("model", None),
+    "model_version": ("model", "model-version"),
+    "model_version_tag": ("model", "model-version"),
+    "model_version_alias": ("model", "model-version"),
+    "prompt": ("prompt", None),
+    "prompt_tag": ("prompt", None),
+    "prompt_version": ("prompt", "prompt-version"),
+    "prompt_version_tag": ("prompt", "prompt-version"),
+    "prompt_alias": ("prompt", "prompt-version"),
+}
+"""What a notice is about: the type of what has the name in it, and that of the version in it."""
 
 
 def authenticate(
@@ -66,25 +76,26 @@ def _decoded(signature: str) -> bytes:
 
 
 def events(source: str, body: bytes, *, delivery: str) -> list[Event]:
-    """The entities that a notice speaks of; none for prompts, budgets and what is new to us.
+    """The entities that a notice speaks of; none for budgets and what is new to us.
 
-    A version's notice is one of its model too, whose snapshot brings all versions: MLflow does
-    not name the version that lost an alias, be it moved or deleted. Raises `BadEvent`.
+    A version's notice is one of its model or prompt too, whose snapshot brings all versions: MLflow
+    does not name the version that lost an alias, be it moved or deleted. Raises `BadEvent`.
     """
     notice = _object(body)
     entity, action = notice.get("entity"), notice.get("action")
     if not isinstance(entity, str) or not isinstance(action, str):
         raise BadEvent("An MLflow notice has an 'entity' and an 'action' as text.")
     data = notice.get("data")
-    if entity not in _MODEL | _VERSION_OF_MODEL:
+    if entity not in _KINDS:
         return []
     if not isinstance(data, dict):
         raise BadEvent("An MLflow notice has its 'data' as an object.")
     time = _time(notice.get("timestamp"))
     name = _text(data, "name")
-    keys = [("model", name)]
-    if entity in _VERSION_OF_MODEL and "version" in data:
-        keys.insert(0, ("model-version", f"{name}/{_text(data, 'version')}"))
+    whole, version = _KINDS[entity]
+    keys = [(whole, name)]
+    if version and "version" in data:
+        keys.insert(0, (version, f"{name}/{_text(data, 'version')}"))
     try:
         return [
             Event(

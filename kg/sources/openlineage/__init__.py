@@ -1,9 +1,11 @@
-"""OpenLineage: what tools tell at ``/api/v1/lineage`` and no other source knows.
+"""OpenLineage: what tools tell at ``/api/v1/lineage`` or on a topic, and no other source knows.
 
-Point an OpenLineage client at the server (``OPENLINEAGE_URL=http://localhost:8080``). Settings::
+Point an OpenLineage client at the server (``OPENLINEAGE_URL=http://localhost:8080``), or its
+transport ``kafka`` at the topic that ``url`` names, as ``events.url`` names one. Settings::
 
     [sources.lineage]
     kind = "openlineage"
+    url = "kafka://broker:9092/openlineage?group=mlgraph"   # a topic that has them, too; or sqs://…
 
     [sources.lineage.datasets]
     "duckdb://warehouse" = "dbt"          # datasets of this namespace belong to another source
@@ -75,10 +77,12 @@ class OpenLineageSource:
         name: str,
         *,
         data_dir: Path,
+        url: str = "",
         jobs: Mapping[str, str] | None = None,
         datasets: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
+        self.url = url
         self._owners = {"job": jobs or {}, "dataset": datasets or {}}
         for kind, owners in self._owners.items():
             if not isinstance(owners, Mapping) or not all(

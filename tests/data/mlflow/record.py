@@ -5,7 +5,8 @@
 Takes an interpreter that has ``mlflow`` and ``scikit-learn``; runs itself in the project's own
 environment. It starts a server in a temporary folder, fills it by `mlflow_universe`, lets the
 source list and fetch everything through a recording proxy, then changes the universe and does it
-again. Beside this file it writes, for ``built`` and for ``changed``:
+again, and once more when what can be restored is. Beside this file it writes, for ``built``,
+``changed`` and ``restored``:
 
 - ``{state}/{call}.json``: every exchange of one call, as ``{request, status, answer}``
 - ``{state}/webhooks.json``: the headers and body of each webhook
@@ -50,6 +51,12 @@ MISSING = [
     ("pipeline-run", "00000000000000000000000000000000"),
     ("dataset", "no.such.dataset"),
     ("dataset-version", "no.such.dataset/00000000"),
+    ("prompt", "no-such-prompt"),
+    ("prompt", "home-ranker"),
+    ("model", "row-title"),
+    ("prompt-version", "row-title/99"),
+    ("prompt-version", "home-ranker/1"),
+    ("model-version", "row-title/1"),
     ("metric", "no such metric"),
     ("metric", "drift"),  # has never been a number
 ]
@@ -164,6 +171,13 @@ def main() -> None:
         gone = [(kind, key) for kind, keys in universe["gone"].items() for key in keys]
         tape = exercise(server.url, missing=[*missing, *gone])
         write(HERE / "changed", tape, notices=notices, universe=universe)
+        notices.clear()
+        universe |= server.universe("restore")
+        time.sleep(3)
+        back = {(kind, key) for kind, keys in universe["restored"].items() for key in keys}
+        still = [key for key in [*missing, *gone] if key not in back]
+        tape = exercise(server.url, missing=still)
+        write(HERE / "restored", tape, notices=notices, universe=universe)
 
 
 if __name__ == "__main__":

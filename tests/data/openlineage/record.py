@@ -1,4 +1,5 @@
-"""Says what openlineage-python sends: ``python record.py URL`` or, to a file, ``python record.py FILE``.
+"""Says what openlineage-python sends: ``python record.py WHERE``, to a server (``http://…``), to a
+topic (``kafka://HOST:PORT/TOPIC``) or to a file.
 
 Recorded with openlineage-python as ``client.jsonl``; ``dbt.jsonl`` is what ``dbt-ol build`` sent of
 ``tests/data/dbt/project``, with ``OPENLINEAGE_NAMESPACE=aurora``.
@@ -32,6 +33,7 @@ from openlineage.client.facet_v2 import (
 )
 from openlineage.client.transport.file import FileConfig, FileTransport
 from openlineage.client.transport.http import HttpConfig, HttpTransport
+from openlineage.client.transport.kafka import KafkaConfig, KafkaTransport
 
 NAMESPACE, STORE = "scheduler", "s3://plays"
 MOMENT = datetime(2026, 11, 1, 4, tzinfo=UTC)
@@ -44,6 +46,10 @@ def time(minutes):
 def main(where):
     if where.startswith("http"):
         transport = HttpTransport(HttpConfig(url=where))
+    elif where.startswith("kafka"):
+        brokers, _, topic = where.removeprefix("kafka://").partition("/")
+        config = {"bootstrap.servers": brokers, "acks": "all", "retries": "3"}
+        transport = KafkaTransport(KafkaConfig(config=config, topic=topic))
     else:
         transport = FileTransport(FileConfig(log_file_path=where, append=True))
     client = OpenLineageClient(transport=transport)

@@ -48,5 +48,5 @@ def last(inbox: Inbox) -> dict[str, str]:
     return {work.ref.key: work.event_id for work in inbox.take(1_000_000, source="test")}
 
 
-def bridge(open: Callable[[], Bus], inbox: Inbox, letters: Letters) -> Bridge:
-    return Bridge(open, inbox=inbox, letters=letters, parse=ingest_json, patience=QUICK)
+def bridge(open: Callable[[], Bus], inbox: Inbox, letters: Letters) -> Bridge[list[Event]]:
+    return Bridge(open, parse=ingest_json, keep=inbox.publish_all, letters=letters, patience=QUICK)

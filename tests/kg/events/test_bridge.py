@@ -106,7 +106,7 @@ def test_a_fault_of_the_parser_stops_only_its_message(store: Inbox, letters: Let
         raise ZeroDivisionError(body.decode())
 
     broker = Broker([b"a", b"b"])
-    carrying = Bridge(broker.open, inbox=store, letters=letters, parse=parse)  # type: ignore[arg-type]
+    carrying = Bridge(broker.open, parse=parse, keep=len, letters=letters)
     with carrying:
         eventually("all acknowledged", lambda: not broker.waiting)
     assert all("ZeroDivisionError" in letter.error for letter in letters.newest())

@@ -26,7 +26,7 @@ def _key(method: str, path: str, body: Any) -> str:
 
 
 class Replay(Replaying):
-    """``state`` is ``built`` or ``changed``. What was never asked is answered by 404."""
+    """``state`` is ``built``, ``changed`` or ``restored``. What was never asked is answered by 404."""
 
     api = "/api/2.0/mlflow/"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kg.iris import term
 from kg.sources.answers import double, inner, moment
-from kg.sources.mlflow.documents import dataset_key, logged_model_of, original_of
+from kg.sources.mlflow.keys import dataset_key, logged_model_of, original_of
 
 
 def stored(literal: ox.Literal) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pyoxigraph as ox
@@ -17,7 +18,7 @@ from tests.kg.sources.entity_facts import compact, facts
 from tests.kg.sources.mlflow_replay import Replay, recorded, ref
 from tests.kg.sources.source_contract import contexts_of
 
-MADE = recorded("changed", "universe")  # holds what `build` made as well
+MADE = recorded("restored", "universe")  # holds what was made and what went before
 RUNS, INSTANCES, DATASETS = MADE["runs"], MADE["instances"], MADE["datasets"]
 MIA = "person/mlflow/mia.lindqvist@aurora.example"
 TOM = "person/mlflow/tom.reyes@aurora.example"
@@ -337,6 +338,69 @@ def test_from_version_to_owner_by_sparql(source: MlflowSource) -> None:
     ]
 
 
+# --- prompts --------------------------------------------------------------------------------------
+
+
+def test_a_prompt_and_its_versions(source: MlflowSource, replay: Replay) -> None:
+    snapshot = source.fetch(ref("prompt", "row-title"))
+    assert {
+        ("rdf:type", "mlg:Prompt"),
+        ("dct:identifier", "row-title"),
+        ("dct:title", "row-title"),
+        ("dct:description", "Asks for the title of a row."),
+        ("mlg:ownedBy", MIA),
+        ("dcat:keyword", "language::en"),
+        ("foaf:page", f"{replay.url}/#/prompts/row-title"),
+    } <= facts(source, snapshot)
+    assert {
+        ("rdf:type", "mlg:PromptVersion"),
+        ("dct:title", "row-title 1"),
+        ("dcat:version", "1"),
+        ("mlg:versionOf", "prompt/mlflow/row-title"),
+        ("mlg:alias", "production"),
+        ("mlg:promptText", "Give a title to a row with these films: {{films}}"),
+    } <= facts(source, snapshot, ref("prompt-version", "row-title/1"))
+
+
+def test_a_conversation_with_settings(source: MlflowSource, replay: Replay) -> None:
+    found = facts(source, source.fetch(ref("prompt-version", "row-title/2")))
+    assert {
+        ("dct:description", "Shorter, for the television."),
+        ("#param-temperature mlg:parameterName", "temperature"),
+        ("#param-temperature mlg:parameterValue", "0.2"),
+        ("#param-model_name mlg:parameterValue", "small"),
+        ("#param-stop_sequences mlg:parameterValue", '["."]'),
+        ("foaf:page", f"{replay.url}/#/prompts/row-title?promptVersion=2"),
+    } <= found
+    [words] = [value for name, value in found if name == "mlg:promptText"]
+    assert [turn["role"] for turn in json.loads(words)] == ["system", "user"]
+
+
+def test_tags_of_mlflows_own_are_no_keywords(source: MlflowSource) -> None:
+    snapshot = source.fetch(ref("prompt", "row-title"))
+    told = {value for d in snapshot.documents for value in d.payload.get("tags", [])}
+    assert told == {"language::en"}
+
+
+def test_what_loaded_a_prompt_leads_to_it(source: MlflowSource) -> None:
+    version = "prompt-version/mlflow/row-title/2"
+    run = facts(source, source.fetch(ref("pipeline-run", RUNS["titles"])))
+    assert ("mlg:usedPrompt", version) in run
+    agent = facts(source, source.fetch(ref("model-instance", INSTANCES["titler"])))
+    assert {
+        ("mlg:usesPrompt", version),
+        ("mlg:producedBy", f"pipeline-run/mlflow/{RUNS['titles']}"),
+    } <= agent
+
+
+def test_a_prompt_tells_which_version_lost_its_alias(source: MlflowSource, replay: Replay) -> None:
+    replay.load("changed")
+    snapshot = source.fetch(ref("prompt", "row-title"))
+    assert [document.ref.key for document in snapshot.documents] == ["row-title", "row-title/2"]
+    found = facts(source, snapshot, ref("prompt-version", "row-title/2"))
+    assert ("mlg:alias", "production") in found
+
+
 # --- changes --------------------------------------------------------------------------------------
 
 
@@ -367,6 +431,25 @@ def test_what_is_deleted_is_gone(
     replay.load("changed")
     assert source.fetch(ref(entity_type, key)).gone
     assert ref(entity_type, key) not in set(source.list())
+
+
+@pytest.mark.parametrize(
+    ("entity_type", "key"),
+    [(kind, key) for kind, keys in MADE["restored"].items() for key in keys],
+)
+def test_what_is_restored_is_there_as_before(
+    source: MlflowSource, replay: Replay, entity_type: str, key: str
+) -> None:
+    before = source.fetch(ref(entity_type, key))
+    replay.load("restored")
+    after = source.fetch(ref(entity_type, key))
+    moved = {"modified"}  # MLflow notes when an experiment was restored
+    for old, new in zip(before.documents, after.documents, strict=True):
+        assert old.ref == new.ref
+        assert {k: v for k, v in old.payload.items() if k not in moved} == {
+            k: v for k, v in new.payload.items() if k not in moved
+        }
+    assert ref(entity_type, key) in set(source.list())
 
 
 def test_a_logged_model_outlives_its_experiment(source: MlflowSource) -> None:

@@ -103,10 +103,37 @@ def test_another_spelling_is_another_entity(source: MlflowSource, replay: Replay
     assert not source.fetch(ref("model", "home-ranker")).gone
 
 
-def test_a_prompt_is_not_a_model(source: MlflowSource, replay: Replay) -> None:
-    tags = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
-    replay.answer("registered-models/get", {"registered_model": {"name": "greet", "tags": tags}})
-    assert source.fetch(ref("model", "greet")).gone
+def test_a_prompt_is_not_a_model(source: MlflowSource) -> None:
+    """MLflow has one namespace for both: each name is one of them, and not the other."""
+    assert source.fetch(ref("model", "row-title")).gone
+    assert source.fetch(ref("model-version", "row-title/1")).gone
+    assert source.fetch(ref("prompt", "home-ranker")).gone
+    assert source.fetch(ref("prompt-version", "home-ranker/1")).gone
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["", "no JSON", "[" * 100_000, "{}", "7", '["row-title/2"]', '[{"name": "line\\nbreak"}]'],
+)
+def test_a_note_of_prompts_that_says_nothing(
+    source: MlflowSource, replay: Replay, note: str
+) -> None:
+    tags = [{"key": "mlflow.linkedPrompts", "value": note}]
+    replay.answer("runs/get", {"run": {"info": {"run_id": "r1"}, "data": {"tags": tags}}})
+    found = facts(source, source.fetch(ref("pipeline-run", "r1")))
+    assert not any(name == "mlg:usedPrompt" for name, _ in found)
+
+
+def test_what_is_malformed_spoils_no_listing(source: MlflowSource, replay: Replay) -> None:
+    """It is named, so that fetching it tells what is wrong with it."""
+    runs = [{"info": {"run_id": "odd", "start_time": "yesterday"}}, {"info": {"run_id": "even"}}]
+    replay.answer("runs/search", {"runs": runs})
+    listed = [
+        found if isinstance(found, EntityRef) else found.ref.key
+        for found in source.list_whole()
+        if "run" in getattr(found, "ref", found).type
+    ]
+    assert listed == [ref("pipeline-run", "odd"), "even"]
 
 
 def test_no_address_from_an_answer_is_called(source: MlflowSource, replay: Replay) -> None:

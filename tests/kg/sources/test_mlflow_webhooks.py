@@ -57,6 +57,14 @@ def test_what_mlflow_really_sends_is_believed() -> None:
         "model_version_tag.set",
         "model_version_alias.created",
         "model_version_alias.deleted",
+        "prompt.created",
+        "prompt_tag.set",
+        "prompt_tag.deleted",
+        "prompt_version.created",
+        "prompt_version_tag.set",
+        "prompt_version_tag.deleted",
+        "prompt_alias.created",
+        "prompt_alias.deleted",
     }
     assert {event.ref for event in events} == {
         EntityRef(kind, "mlflow", key)
@@ -70,6 +78,11 @@ def test_what_mlflow_really_sends_is_believed() -> None:
             ("model-version", "ad-click-scorer/1"),
             ("model-version", "ad-click-scorer-live/1"),
             ("model-version", "title-embedder/1"),
+            ("prompt", "row-title"),
+            ("prompt", "greeting"),
+            ("prompt-version", "row-title/1"),
+            ("prompt-version", "row-title/2"),
+            ("prompt-version", "greeting/1"),
         )
     }
     assert all(event.time is not None for event in events)
@@ -77,11 +90,17 @@ def test_what_mlflow_really_sends_is_believed() -> None:
     assert {event.event_id for event in events} == deliveries
 
 
-def test_a_deleted_alias_names_no_version() -> None:
-    [deleted] = [kept for kept in CHANGED if '"deleted"' in kept["body"]]
-    assert [event.ref for event in received(deleted)] == [
-        EntityRef("model", "mlflow", "home-ranker")
-    ]
+@pytest.mark.parametrize(
+    ("entity", "whole"),
+    [
+        ("model_version_alias", EntityRef("model", "mlflow", "home-ranker")),
+        ("prompt_alias", EntityRef("prompt", "mlflow", "row-title")),
+    ],
+)
+def test_a_deleted_alias_names_no_version(entity: str, whole: EntityRef) -> None:
+    told = [json.loads(kept["body"]) | {"kept": kept} for kept in (*BUILT, *CHANGED)]
+    [deleted] = [t["kept"] for t in told if (t["entity"], t["action"]) == (entity, "deleted")]
+    assert [event.ref for event in received(deleted)] == [whole]
 
 
 def test_names_of_headers_have_no_case() -> None:
@@ -161,13 +180,11 @@ def test_no_byte_can_be_changed(place: int, byte: int) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        notice("prompt", "created", name="greet"),
-        notice("prompt_alias", "created", name="greet", version="1"),
         notice("budget_policy", "exceeded"),
         notice("something_new", "happened", name="x"),
     ],
 )
-def test_what_is_not_about_models_is_left(body: bytes) -> None:
+def test_what_is_not_in_the_registry_is_left(body: bytes) -> None:
     assert source().notices(signed(body), body) == []
 
 

@@ -15,7 +15,6 @@ from kg.iris import EntityRef
 from kg.model import Document, Snapshot
 from kg.sources import KINDS
 from kg.sources.memory import MemorySource
-from kg.sources.mlflow import MlflowSource
 from tests.kg.sources.case_airflow import airflow
 from tests.kg.sources.case_croissant import croissant
 from tests.kg.sources.case_dbt import dbt
@@ -25,11 +24,11 @@ from tests.kg.sources.case_growthbook import growthbook
 from tests.kg.sources.case_iceberg import iceberg
 from tests.kg.sources.case_ldap import ldap
 from tests.kg.sources.case_metaflow import metaflow
+from tests.kg.sources.case_mlflow import mlflow
 from tests.kg.sources.case_openlineage import openlineage
 from tests.kg.sources.case_rest import rest
 from tests.kg.sources.case_scim import scim
 from tests.kg.sources.case_unleash import unleash
-from tests.kg.sources.mlflow_replay import Replay, recorded
 from tests.kg.sources.source_contract import CHECKS, Case, can_be_mapped
 
 
@@ -53,57 +52,6 @@ def memory(stack: ExitStack, folder: Path, kind: type[MemorySource] = MemorySour
         take_down=take_down,
         spoil=lambda ref: spoil(),
         cut_listing=spoil,
-    )
-
-
-def mlflow(stack: ExitStack, folder: Path) -> Case:
-    replay = stack.enter_context(Replay())
-    source = MlflowSource("mlflow", url=replay.url, page_size=2)
-    stack.callback(source.close)
-    made = recorded("built", "universe")
-    clicks = made["datasets"]["clicks"]
-
-    def ref(entity_type: str, key: str) -> EntityRef:
-        return EntityRef(entity_type, "mlflow", key)
-
-    def spoil(spoilt: EntityRef) -> None:
-        """An answer that is an object as expected, and lacks what the entity is known by."""
-        empty: dict[str, Any] = {"registered_model": {}, "model_version": {"version": "1"}}
-        empty |= {"model": {"info": {}}, "run": {"info": {}}, "experiment": {}}
-        empty |= {"experiments": [{"name": "no id"}]}
-        for call in ("registered-models", "model-versions", "logged-models", "runs"):
-            replay.answer(f"{call}/", empty)
-        replay.answer("experiments/", empty)
-
-    return Case(
-        source=source,
-        known=(
-            ref("model", "home-ranker"),
-            ref("model-version", made["versions"]["first"]),
-            ref("model-version", made["versions"]["promoted"]),
-            ref("model-instance", made["instances"]["november"]),
-            ref("model-instance", made["versions"]["legacy"]),
-            ref("model-instance", made["instances"]["orphan"]),
-            ref("pipeline", made["experiments"]["ranking"]),
-            ref("pipeline-run", made["runs"]["failed"]),
-            ref("dataset", clicks.rpartition("/")[0]),
-            ref("dataset-version", clicks),
-            ref("metric", "log loss"),
-        ),
-        missing=(
-            ref("model", "no-such-model"),
-            ref("model-version", "home-ranker/99"),
-            ref("model-instance", "m-00000000000000000000000000000000"),
-            ref("model-instance", "home-ranker/99"),
-            ref("pipeline", "999"),
-            ref("pipeline-run", "0" * 32),
-            ref("dataset", "no.such.dataset"),
-            ref("dataset-version", "no.such.dataset/00000000"),
-            ref("metric", "no such metric"),
-        ),
-        take_down=replay.close,
-        spoil=spoil,
-        cut_listing=lambda: replay.answer("runs/search", {"message": "oops"}, status=500),
     )
 
 
