@@ -184,6 +184,11 @@ class Draft:
             found.update(*record.values())
         return found
 
+    def unbacked(self) -> set[Statement]:
+        """What a source or steward no longer states, and stays because it was derived as well."""
+        backing = (DOUBLED, STEWARD)
+        return {q[:3] for q in self._removed if q[3] in backing and self.is_derived(q[:3])}
+
     def moved(self) -> set[str]:
         """The entities of which the merged view gains or loses a statement."""
         records = (self.asserted, self.retracted)

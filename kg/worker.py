@@ -21,10 +21,10 @@ from typing import Self
 
 from kg import iris
 from kg.config import Settings
-from kg.enrich import read_rules
 from kg.errors import MlgError, StoreUnavailable
 from kg.events import INBOX, Bridge, Inbox, Letters, open_bus
 from kg.hydrate import Hydrator, Retry
+from kg.infer import read_rules
 from kg.ingest import ingest_json
 from kg.model import Change, Entity, Proposal
 from kg.normalise import contexts_of

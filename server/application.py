@@ -24,6 +24,7 @@ from server import (
     sparql,
     submit,
     validate,
+    why,
 )
 
 _NAVIGATION: Final = (
@@ -52,7 +53,7 @@ def build(service: Service) -> Flask:
     errors.register(app)
     headers.register(app, base=service.settings.base)
     modules = (portal, search, sparql, linked_data, events, submit, review, decisions)
-    for module in (*modules, validate, health):
+    for module in (*modules, validate, why, health):
         app.register_blueprint(module.blueprint)
     _dress(app, service)
     return app
@@ -72,4 +73,6 @@ def _dress(app: Flask, service: Service) -> None:
         "short": lambda iri: links.short(iri, minter=minter),
         "pieces": links.pieces,
         "as_query": links.relation_query,
+        "as_question": links.question,
+        "as_fact": links.relation_fact,
     }

@@ -9,8 +9,8 @@ from datetime import datetime
 from kg import iris
 from kg.commit import commit, propose, revised
 from kg.draft import Draft
-from kg.enrich import Rules, enrich
 from kg.facts import Facts
+from kg.infer import Rules, enrich
 from kg.iris import Minter
 from kg.model import Change, Proposal
 from kg.resolve import IdentityRules, resolve, resolve_again
@@ -49,7 +49,7 @@ class Writer:
         draft = Draft(self.store)
         for proposal in proposals:
             propose(draft, proposal, at=at)
-        self.enrich(draft)
+        self.enrich(draft, at=at)
         self.commit(draft, at=at)
 
     def commit(self, draft: Draft, *, at: datetime) -> None:
@@ -58,10 +58,10 @@ class Writer:
         self.write(self.change(ready))
         self.put(ready)
 
-    def enrich(self, draft: Draft) -> None:
+    def enrich(self, draft: Draft, *, at: datetime) -> None:
         """Draws the consequences of a draft; links first, since chains may lead through them."""
         resolve(draft, self.identity)
-        enrich(draft, self.rules)
+        enrich(draft, self.rules, at=at)
 
     def judge(self, draft: Draft, *, at: datetime) -> Ready:
         """Adds what the rules say of a draft, and reads what its subjects are found by."""
@@ -108,7 +108,7 @@ class Writer:
         """Draws all links and doubts again by the rules, and answers how many statements moved."""
         draft = Draft(self.store)
         resolve_again(draft, self.identity)
-        enrich(draft, self.rules)
+        enrich(draft, self.rules, at=at)
         self.commit(draft, at=at)
         return len(draft.changes())
 
