@@ -48,7 +48,8 @@ class Worker:
     """An installation opened for writing. A context manager; `StoreUnavailable` if another is.
 
     ``sources`` replaces those of the settings, in tests; ``fresh_index`` throws the search index
-    away, for when it is damaged; ``engine`` is the one that validates.
+    away, for when it is damaged; ``engine`` is the one that validates. With
+    ``derives_again``, what follows is made again if the axioms are not those it was made by.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Worker:
         sources: dict[str, Source] | None = None,
         fresh_index: bool = False,
         engine: str = "shacl",
+        derives_again: bool = True,
         now: Callable[[], datetime] | None = None,
     ) -> None:
         self.settings = settings
@@ -86,6 +88,9 @@ class Worker:
             for source in sources.values():
                 opening.callback(source.close)
             self._wire(sources, executor, vocabulary, engine=engine)
+            if derives_again and self.writer.has_other_axioms:
+                self._say("running", "The axioms have changed; what follows is derived again.")
+                self.rebuild_derived()
             self._say("running")
             self._stack = opening.pop_all()
 
@@ -253,6 +258,17 @@ class Worker:
     def rebuild_links(self) -> int:
         """Draws all links again by the identity rules; answers how many statements moved."""
         moved = self.writer.rebuild_links(at=self._now())
+        self.publish()
+        return moved
+
+    def rebuild_derived(self, *, progress: Callable[[int], None] = lambda moved: None) -> int:
+        """Derives all again by the ontology's axioms; answers how many statements moved."""
+
+        def so_far(moved: int) -> None:
+            self._publish_if_due()
+            progress(moved)
+
+        moved = self.writer.rebuild_derived(now=self._now, progress=so_far)
         self.publish()
         return moved
 

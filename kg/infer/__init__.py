@@ -1,11 +1,13 @@
 """What follows from what is known, by the axioms of the ontology, and why.
 
-`rules` compiles the axioms, `derive` keeps the derived layer in line with them, `reasons` keeps the
+`rules` compiles the axioms, `derive` keeps the derived layer in line with them, `again`
+makes all of it again after they have changed, `reasons` keeps the
 explanation of each derived statement in graph ``derived``.
 """
 
 from __future__ import annotations
 
+from kg.infer.again import derive_again, held_fingerprint, hold_fingerprint
 from kg.infer.derive import enrich, missing_step, walk
 from kg.infer.reasons import MAX_SUPPORTS, Derivation, derivations
 from kg.infer.rules import Rule, Rules, Step, read_rules
@@ -17,7 +19,10 @@ __all__ = [
     "Rules",
     "Step",
     "derivations",
+    "derive_again",
     "enrich",
+    "held_fingerprint",
+    "hold_fingerprint",
     "missing_step",
     "read_rules",
     "walk",

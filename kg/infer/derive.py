@@ -37,17 +37,17 @@ def enrich(draft: Draft, rules: Rules, *, at: datetime) -> None:
     either = draft.facts.either()
     reasons = Reasons(draft, at=moment(at))
     for name in rules.properties:
-        todo = _candidates(rules, name, changed, either)
+        todo = candidates(rules, name, changed, either)
         gone: set[Statement] = set()
         if name in rules.recursive and (lost or name in unbacked):
-            doubtful = unbacked.get(name, set()) | _candidates(rules, name, lost, either)
+            doubtful = unbacked.get(name, set()) | candidates(rules, name, lost, either)
             gone = _take_out(draft, rules, name, doubtful, either)
             todo |= gone
         while todo:
             came: set[Statement] = set()
             for statement in todo:
                 before = draft.is_derived(statement)
-                holds = _settle(draft, reasons, rules, statement, known=statement in gone)
+                holds = settle(draft, reasons, rules, statement, known=statement in gone)
                 if holds and not before:
                     came.add(statement)
                 elif before and not holds:
@@ -55,7 +55,7 @@ def enrich(draft: Draft, rules: Rules, *, at: datetime) -> None:
                     changed[name].add(statement)
             changed[name] |= came - gone
             # a rule may feed itself
-            todo = _candidates(rules, name, {name: came}, either) if came else set()
+            todo = candidates(rules, name, {name: came}, either) if came else set()
         for statement in gone:
             if not draft.is_derived(statement):
                 lost[name].add(statement)
@@ -83,12 +83,12 @@ def _take_out(
             draft.withdraw(entity, "derived", statement)
             if not draft.facts.holds(statement):
                 unstated.add(statement)
-        on_it = _candidates(rules, name, {name: unstated}, either)
+        on_it = candidates(rules, name, {name: unstated}, either)
         queue = {s for s in on_it if s not in gone and draft.is_derived(s)}
     return gone
 
 
-def _candidates(
+def candidates(
     rules: Rules, name: str, changed: Mapping[str, set[Statement]], facts: Facts
 ) -> set[Statement]:
     """The statements of a property that the changed statements can give, or take away."""
@@ -145,7 +145,7 @@ def _follow(facts: Facts, step: Step, start: str) -> Iterable[str]:
     return [iri for value in values if (iri := iri_of(value))]
 
 
-def _settle(
+def settle(
     draft: Draft, reasons: Reasons, rules: Rules, statement: Statement, *, known: bool
 ) -> bool:
     """Derives one statement again; answers whether it follows.

@@ -21,6 +21,9 @@ from kg.terms import Quad, Statement, iri_of, literal, node, quoted, text_of, un
 MAX_SUPPORTS = 20
 """Paths kept as explanations of one derived statement."""
 
+DERIVATIONS = "urn:mlgraph:derivation:"
+"""What the IRIs of all derivations begin with."""
+
 _PATH_COUNT, _CONFIRMED_AT = term("mlg:pathCount"), term("mlg:confirmedAt")
 _INTEGER = term("xsd:integer")
 
@@ -94,7 +97,7 @@ def stored(graphs: Graphs, statement: Statement) -> dict[str, list[Quad]]:
 def _name(statement: Statement, supports: tuple[Statement, ...], more: str = "") -> str:
     """A derivation's IRI: the same for the same statement and path, whenever it is derived."""
     text = "\n".join("\t".join(one) for one in (statement, *supports)) + more
-    return "urn:mlgraph:derivation:" + hashlib.sha1(text.encode()).hexdigest()
+    return DERIVATIONS + hashlib.sha1(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from kg import iris
 from kg.commit import commit, propose, revised
 from kg.draft import Draft
 from kg.facts import Facts
-from kg.infer import Rules, enrich
+from kg.infer import Rules, derive_again, enrich, held_fingerprint, hold_fingerprint
 from kg.iris import Minter
 from kg.model import Change, Proposal
 from kg.resolve import IdentityRules, resolve, resolve_again
@@ -68,6 +68,8 @@ class Writer:
         changes = draft.changes()
         if changes:
             self._revalidate(draft, changes, at)
+            if self.store.version == 0:
+                hold_fingerprint(draft, self.rules)
         named = {subject for subject, predicate, _ in changes if predicate in iris.NAMES}
         found, stale = self._entries(draft.facts, draft.moved(), renamed=named)
         return Ready(draft=draft, changes=changes, at=at, entries=found, stale=stale)
@@ -111,6 +113,24 @@ class Writer:
         enrich(draft, self.rules, at=at)
         self.commit(draft, at=at)
         return len(draft.changes())
+
+    @property
+    def has_other_axioms(self) -> bool:
+        """Whether the derived layer was made by other axioms than those that hold now."""
+        return self.store.version > 0 and held_fingerprint(self.store) != self.rules.fingerprint
+
+    def rebuild_derived(
+        self, *, now: Callable[[], datetime], progress: Callable[[int], None] = lambda moved: None
+    ) -> int:
+        """Derives all again by the axioms, and answers how many statements came or went."""
+        moved = 0
+        for draft in derive_again(self.store, self.rules, now=now):
+            if not draft.change():
+                continue
+            self.commit(draft, at=now())
+            moved += len(draft.changes())
+            progress(moved)
+        return moved
 
     def _revalidate(self, draft: Draft, changes: set[Statement], at: datetime) -> None:
         """Puts the difference in findings into the draft, for all that the changes can affect."""
