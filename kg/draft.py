@@ -196,6 +196,11 @@ class Draft:
         """The statements that the merged view gains."""
         return (quad[:3] for quad in self._added if not quad[3])
 
+    def unbacked(self) -> set[Statement]:
+        """What a source or steward no longer states, and stays because it was derived as well."""
+        backing = (DOUBLED, STEWARD)
+        return {q[:3] for q in self._removed if q[3] in backing and self.is_derived(q[:3])}
+
     def moved(self) -> set[str]:
         """The entities of which the merged view gains or loses a statement."""
         subjects = {subject for subject, _, _ in self.changes()}

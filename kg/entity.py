@@ -135,7 +135,10 @@ class Portrayer:
         shown = Value(text=self.named(end).name, iri=end) if end else self._value(value)
         label = self.vocabulary.label(predicate)
         return Said(
-            subject=self.named(subject), property=Named(iri=predicate, name=label), value=shown
+            subject=self.named(subject),
+            property=Named(iri=predicate, name=label),
+            value=shown,
+            target=self.named(end) if end else None,
         )
 
     def _value(self, value: str) -> Value:

@@ -55,6 +55,14 @@ class Overlay:
         self._pointing: dict[tuple[str | None, str], tuple[str, ...]] = {}
         self._pointed: dict[str, bool] = {}
 
+    @classmethod
+    def of(cls, statements: Collection[Statement]) -> Overlay:
+        """Just these statements, over nothing."""
+        found = cls(_NOTHING)
+        for statement in statements:
+            found.add(statement)
+        return found
+
     def rest_on(self, under: Facts) -> None:
         """Lays the change over other facts, which say the same: what it was laid over has landed."""
         self._under = under
@@ -148,6 +156,28 @@ class Overlay:
         if predicate is not None:
             return (subject, predicate, value) not in self._removed_at.get(value, ())
         return any(value in values for values in self.properties(subject).values())
+
+
+class _Nothing:
+    """No facts at all."""
+
+    def about(self, subject: str) -> tuple[()]:
+        return ()
+
+    def properties(self, subject: str) -> Properties:
+        return {}
+
+    def objects(self, subject: str, predicate: str) -> tuple[()]:
+        return ()
+
+    def subjects(self, predicate: str | None, value: str) -> tuple[()]:
+        return ()
+
+    def holds(self, statement: Statement) -> bool:
+        return False
+
+
+_NOTHING: Facts = _Nothing()
 
 
 class _Either:

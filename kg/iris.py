@@ -35,10 +35,21 @@ PREFIXES: Final[dict[str, str]] = {
 }
 
 
+_LOCAL = re.compile(r"[\w-]+")
+
+
 def term(curie: str) -> str:
     """The IRI of a compact name, ``term("mlg:Model")``. An unknown prefix is a ``KeyError``."""
     prefix, _, local = curie.partition(":")
     return PREFIXES[prefix] + local
+
+
+def compact(iri: str) -> str:
+    """An IRI as a compact name if one of our prefixes has it, else in angle brackets."""
+    for prefix, namespace in PREFIXES.items():
+        if iri.startswith(namespace) and _LOCAL.fullmatch(iri, len(namespace)):
+            return f"{prefix}:{iri[len(namespace) :]}"
+    return f"<{iri}>"
 
 
 TYPE: Final = term("rdf:type")

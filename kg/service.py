@@ -32,6 +32,7 @@ from kg.errors import (
 from kg.events import MOST_KEPT, Inbox, Letters, SourceRow
 from kg.facts import described
 from kg.formats import Format, serialise
+from kg.infer import Rules, read_rules
 from kg.iris import EntityRef, Minter
 from kg.lineage import LineageReader, Tracer, read_kinds
 from kg.model import Event, Finding, Report
@@ -51,6 +52,7 @@ from kg.validate import load_shapes, read_findings
 from kg.views import (
     DeadLetter,
     EntityView,
+    Explanation,
     FacetCount,
     Hit,
     Outcome,
@@ -62,6 +64,7 @@ from kg.views import (
     Status,
 )
 from kg.vocabulary import Vocabulary
+from kg.why import why
 
 WAIT_STEP = 0.01
 
@@ -96,6 +99,10 @@ class Service:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         return Vocabulary()
+
+    @cached_property
+    def _rules(self) -> Rules:
+        return read_rules(self.vocabulary.statements)
 
     @cached_property
     def _searcher(self) -> Searcher:
@@ -274,6 +281,12 @@ class Service:
         checkpoint = self.checkpoint()
         portrayer = Portrayer(checkpoint=checkpoint, vocabulary=self.vocabulary, minter=self.minter)
         return review_page(portrayer, state=state, offset=offset, limit=limit)
+
+    def why(self, subject: str, predicate: str, value: str) -> Explanation:
+        """Why a fact holds, named as people name things; `NotFound` says what is missing."""
+        checkpoint = self.checkpoint()
+        portrayer = Portrayer(checkpoint=checkpoint, vocabulary=self.vocabulary, minter=self.minter)
+        return why(portrayer, self._rules, subject=subject, predicate=predicate, value=value)
 
     def validate(self, data: bytes, form: Format, *, engine: str = "shacl") -> Report:
         """Validates a document against the core shapes, in a process with limits. Stores nothing."""

@@ -66,6 +66,8 @@ class Said:
     subject: Named
     property: Named
     value: Value
+    target: Named | None = None
+    """The value, where it is a thing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,49 @@ class Evidence:
 
     rule: Named
     facts: tuple[Said, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statedness:
+    """Who states a fact, and when the graph learned it: by which event or request, and revision."""
+
+    layer: str
+    source: Named | None = None
+    by: str | None = None
+    revision: str | None = None
+    recorded_at: datetime | None = None
+    caused_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way by which a fact follows: the rule in words, its axiom, and the facts along it.
+
+    ``first`` and ``confirmed`` are when it was first and last found to follow by it.
+    """
+
+    rule: Named
+    steps: tuple[Explanation, ...]
+    axiom: str | None = None
+    first: datetime | None = None
+    confirmed: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a fact holds: by whom it is stated, and by which ways it follows from others.
+
+    ``paths`` counts those ways, of which the first few are kept. ``again`` marks a fact that is
+    explained elsewhere in the same answer, ``cut`` one that is left out because there are too many.
+    """
+
+    fact: Said
+    stated: tuple[Statedness, ...] = ()
+    derived: bool = False
+    ways: tuple[Way, ...] = ()
+    paths: int = 0
+    again: bool = False
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

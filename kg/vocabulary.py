@@ -72,6 +72,20 @@ class Vocabulary:
         """Whether a property holds both ways if it holds one way."""
         return _SYMMETRIC in self._facts.get(iri, {}).get(iris.TYPE, ())
 
+    def inverse_of(self, iri: str) -> str | None:
+        """The property that an inverse name reads backwards; None for one that is stored."""
+        return next(map(iri_of, self._facts.get(iri, {}).get(_INVERSE, ())), None)
+
+    @cached_property
+    def properties(self) -> tuple[str, ...]:
+        """The relations and attributes of ours that entities may have."""
+        kinds = {node(term(f"owl:{kind}Property")) for kind in ("Object", "Datatype")}
+        return tuple(
+            iri
+            for iri, facts in self._facts.items()
+            if iri.startswith(PREFIXES["mlg"]) and kinds.intersection(facts.get(iris.TYPE, ()))
+        )
+
     def is_term(self, iri: str) -> bool:
         return iri in self._facts
 

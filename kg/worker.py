@@ -22,10 +22,10 @@ from typing import Any, Self
 
 from kg import iris
 from kg.config import Settings
-from kg.enrich import read_rules
 from kg.errors import MlgError, StoreUnavailable, UnknownSource
 from kg.events import INBOX, Bridge, Inbox, Letters, open_bus
 from kg.hydrate import Hydrator, Retry
+from kg.infer import read_rules
 from kg.ingest import ingest_json
 from kg.lineage import LineageIndex, read_kinds
 from kg.model import Change, Entity, Proposal
@@ -51,7 +51,8 @@ class Worker:
     """An installation opened for writing. A context manager; `StoreUnavailable` if another is.
 
     ``sources`` replaces those of the settings, in tests; ``fresh_index`` throws the search index
-    away, for when it is damaged; ``engine`` is the one that validates.
+    away, for when it is damaged; ``engine`` is the one that validates. With
+    ``derives_again``, what follows is made again if the axioms are not those it was made by.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Worker:
         sources: dict[str, Source] | None = None,
         fresh_index: bool = False,
         engine: str = "shacl",
+        derives_again: bool = True,
         now: Callable[[], datetime] | None = None,
     ) -> None:
         self.settings = settings
@@ -90,6 +92,9 @@ class Worker:
                 opening.callback(bridge.close)
                 self.bridges.append(bridge)
             self._wire(sources, executor, vocabulary, engine=engine)
+            if derives_again and self.writer.has_other_axioms:
+                self._say("running", "The axioms have changed; what follows is derived again.")
+                self.rebuild_derived()
             self._say("running")
             self._stack = opening.pop_all()
 
@@ -279,6 +284,17 @@ class Worker:
     def rebuild_links(self) -> int:
         """Draws all links again by the identity rules; answers how many statements moved."""
         moved = self.writer.rebuild_links(at=self._now())
+        self.publish()
+        return moved
+
+    def rebuild_derived(self, *, progress: Callable[[int], None] = lambda moved: None) -> int:
+        """Derives all again by the ontology's axioms; answers how many statements moved."""
+
+        def so_far(moved: int) -> None:
+            self._publish_if_due()
+            progress(moved)
+
+        moved = self.writer.rebuild_derived(now=self._now, progress=so_far)
         self.publish()
         return moved
 

@@ -26,6 +26,7 @@ from server import (
     sparql,
     submit,
     validate,
+    why,
 )
 
 _NAVIGATION: Final = (
@@ -55,7 +56,7 @@ def build(service: Service) -> Flask:
     errors.register(app)
     headers.register(app, base=service.settings.base)
     modules = (portal, search, questions, sparql, linked_data, events, submit, review, decisions)
-    for module in (*modules, simulate, validate, health):
+    for module in (*modules, simulate, validate, why, health):
         app.register_blueprint(module.blueprint)
     _dress(app, service)
     return app
@@ -75,4 +76,6 @@ def _dress(app: Flask, service: Service) -> None:
         "short": lambda iri: links.short(iri, minter=minter),
         "pieces": links.pieces,
         "as_query": links.relation_query,
+        "as_question": links.question,
+        "as_fact": links.relation_fact,
     }

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from kg.errors import BadIri
 from kg.iris import PREFIXES, EntityRef, Minter
-from kg.views import Relation
+from kg.views import Relation, Said
 
 _WEB: Final = ("http", "https")
 _OUR_TERMS: Final = tuple(PREFIXES[prefix] for prefix in ("mlg", "mlgc", "mlgsh"))
@@ -69,6 +69,21 @@ def pieces(text: str, query: str) -> Iterator[tuple[str, bool]]:
     for index, piece in enumerate(re.split(f"({'|'.join(words)})", text, flags=re.IGNORECASE)):
         if piece:
             yield piece, index % 2 == 1
+
+
+def question(said: Said) -> dict[str, str]:
+    """A fact as what /why is asked for."""
+    return {
+        "subject": said.subject.iri,
+        "predicate": said.property.iri,
+        "object": said.value.iri or said.value.text,
+    }
+
+
+def relation_fact(relation: Relation, iri: str, other: str) -> dict[str, str]:
+    """One edge of a relation of an entity as what /why is asked for."""
+    subject, value = (other, iri) if relation.direction == "in" else (iri, other)
+    return {"subject": subject, "predicate": relation.property.iri, "object": value}
 
 
 def relation_query(relation: Relation, iri: str) -> str:

@@ -200,14 +200,23 @@ def load(settings: Settings, files: tuple[Path, ...]) -> None:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["search", "lineage", "links"]), metavar="WHAT")
+@click.argument(
+    "what", type=click.Choice(["search", "lineage", "links", "derived"]), metavar="WHAT"
+)
 @click.pass_obj
 def rebuild(settings: Settings, what: str) -> None:
-    """Build the search index, the lineage index, or the links by the identity rules, again.
+    """Build the search index, the lineage index, the links, or the derived facts again.
 
-    WHAT is search, lineage or links: links after the identity rules have changed. Stop the worker
-    first.
+    WHAT is search, lineage, links (after the identity rules have changed) or derived (a worker that
+    starts after the axioms have changed does so by itself). Stop the worker first.
     """
+    if what == "derived":
+        show = output.progress("deriving")
+        with Worker(settings, sources={}, derives_again=False) as worker:
+            moved = worker.rebuild_derived(progress=lambda moved: show(f"{moved} came or went"))
+        output.end_progress()
+        click.echo(f"{moved} statements came or went.", err=True)
+        return
     if what == "links":
         with Worker(settings, sources={}) as worker:
             moved = worker.rebuild_links()

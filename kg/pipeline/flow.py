@@ -166,7 +166,7 @@ class Pipeline:
         for entity in entities:
             cause = works[entity.ref].event_id if entity.ref in works else None
             propose(draft, Proposal(entity=entity, layer="source", cause=cause), at=at)
-        self.writer.enrich(draft)
+        self.writer.enrich(draft, at=at)
         ready = self.writer.judge(draft, at=at)
         self.references.follow(draft.gained(), draft.facts)
         unusable = dict(hydrated.unusable)

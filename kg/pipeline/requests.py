@@ -57,7 +57,7 @@ def _decision(
         inbox.decide(request.id, "refused", {"problem": problem})
         return Counts(refused=1), ()
     draft.causes |= dict.fromkeys(pair, request.id)
-    writer.enrich(draft)
+    writer.enrich(draft, at=at)
     writer.commit(draft, at=at)
     writer.store.publish()
     inbox.decide(request.id, "done", {"iris": list(pair)})
@@ -80,7 +80,7 @@ def _submission(
         replaces = frozenset(predicate for _, predicate, _ in entity.statements)
         proposal = Proposal(entity=entity, layer="steward", cause=submission.id, replaces=replaces)
         propose(draft, proposal, at=at)
-    writer.enrich(draft)
+    writer.enrich(draft, at=at)
     described = {entity.iri for entity in submission.entities}
     after = writer.validator.findings(draft.facts, described)
     debt = {_place(f) for iri in described for f in writer.validator.stored(writer.store, iri)}

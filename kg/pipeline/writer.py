@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from kg import iris
 from kg.commit import commit, propose, replay, revised
 from kg.draft import Draft
-from kg.enrich import Rules, enrich
 from kg.facts import Facts
+from kg.infer import Rules, derive_again, enrich, held_fingerprint, hold_fingerprint
 from kg.iris import Minter
 from kg.lineage import LineageIndex
 from kg.model import Change, Proposal
@@ -51,7 +51,7 @@ class Writer:
         draft = Draft(self.store)
         for proposal in proposals:
             propose(draft, proposal, at=at)
-        self.enrich(draft)
+        self.enrich(draft, at=at)
         self.commit(draft, at=at)
 
     def commit(self, draft: Draft, *, at: datetime) -> None:
@@ -60,16 +60,18 @@ class Writer:
         self.write(self.change(ready))
         self.put(ready)
 
-    def enrich(self, draft: Draft) -> None:
+    def enrich(self, draft: Draft, *, at: datetime) -> None:
         """Draws the consequences of a draft; links first, since chains may lead through them."""
         resolve(draft, self.identity)
-        enrich(draft, self.rules)
+        enrich(draft, self.rules, at=at)
 
     def judge(self, draft: Draft, *, at: datetime) -> Ready:
         """Adds what the rules say of a draft, and reads what its subjects are found by."""
         changes = draft.changes()
         if changes:
             self._revalidate(draft, changes, at)
+            if self.store.version == 0:
+                hold_fingerprint(draft, self.rules)
         named = {subject for subject, predicate, _ in changes if predicate in iris.NAMES}
         found, stale = self._entries(draft.facts, draft.moved(), renamed=named)
         return Ready(draft=draft, changes=changes, at=at, entries=found, stale=stale)
@@ -136,9 +138,27 @@ class Writer:
         """Draws all links and doubts again by the rules, and answers how many statements moved."""
         draft = Draft(self.store)
         resolve_again(draft, self.identity)
-        enrich(draft, self.rules)
+        enrich(draft, self.rules, at=at)
         self.commit(draft, at=at)
         return len(draft.changes())
+
+    @property
+    def has_other_axioms(self) -> bool:
+        """Whether the derived layer was made by other axioms than those that hold now."""
+        return self.store.version > 0 and held_fingerprint(self.store) != self.rules.fingerprint
+
+    def rebuild_derived(
+        self, *, now: Callable[[], datetime], progress: Callable[[int], None] = lambda moved: None
+    ) -> int:
+        """Derives all again by the axioms, and answers how many statements came or went."""
+        moved = 0
+        for draft in derive_again(self.store, self.rules, now=now):
+            if not draft.change():
+                continue
+            self.commit(draft, at=now())
+            moved += len(draft.changes())
+            progress(moved)
+        return moved
 
     def _revalidate(self, draft: Draft, changes: set[Statement], at: datetime) -> None:
         """Puts the difference in findings into the draft, for all that the changes can affect."""

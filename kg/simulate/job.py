@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kg import formats
 from kg.draft import Graphs
-from kg.enrich import Rules, read_rules
+from kg.infer import Rules, read_rules
 from kg.iris import Minter
 from kg.resolve import IdentityRules, read_identity
 from kg.simulate.changes import Supposed, read_changes, supposed_statements

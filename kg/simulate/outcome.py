@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kg.draft import Draft, Graphs
-from kg.enrich import Rules, enrich
+from kg.infer import Rules, enrich
 from kg.iris import Minter
 from kg.model import Finding, Layer
 from kg.resolve import IdentityRules, resolve
@@ -47,7 +47,7 @@ def simulate(
     draft = Draft(graph)
     suppose(draft, supposed, minter=minter, at=at)
     resolve(draft, identity)
-    enrich(draft, rules)
+    enrich(draft, rules, at=at)
     focus = validator.affected(draft.facts, draft.changes())
     before = _places(validator.findings(graph, focus, at=at))
     after = _places(validator.findings(draft.facts, focus, at=at))

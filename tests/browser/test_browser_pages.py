@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SELECT = "SELECT ?s ?p ?o WHERE { ?s ?p ?o } LIMIT 50"
 CONSTRUCT = "CONSTRUCT { ?s a ?o } WHERE { ?s a ?o } LIMIT 50"
 ENTITY = "/e/model/registry/home-ranker"
+WHY = "subject=model-instance/registry/home-ranker-2026-11-01&predicate=associatedWithTest&object="
 PAGES = {
     "home": ("/", 200),
     "search": ("/search?q=ranker", 200),
@@ -24,6 +25,8 @@ PAGES = {
     "entity": (ENTITY, 200),
     "entity with findings": ("/e/deployment/registry/search-ranker-legacy-tv", 200),
     "entity that is not there": ("/e/model/registry/none-such", 404),
+    "why": (f"/why?{WHY}experiment/experiments/12345", 200),
+    "why not": (f"/why?{WHY}experiment/experiments/12420", 404),
     "sparql": ("/sparql", 200),
     "sparql table": (f"/sparql?query={quote(SELECT)}", 200),
     "sparql graph": (f"/sparql?query={quote(CONSTRUCT)}", 200),

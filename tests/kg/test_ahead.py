@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kg.commit import HISTORY, propose
 from kg.draft import DERIVED, DOUBLED, STEWARD, Draft, Graphs
-from kg.enrich import enrich
+from kg.infer import enrich
 from kg.model import Entity, Layer, Proposal
 from tests.kg.in_flight import in_flight_and_waited
 from tests.kg.test_layers import RULES, tellings
@@ -23,7 +23,7 @@ def made_ready(over: Graphs, version: int, told: tuple[Layer, list[Entity]]) -> 
     layer, entities = told
     for entity in entities:
         propose(draft, Proposal(entity=entity, layer=layer, cause="test"), at=at)
-    enrich(draft, RULES)
+    enrich(draft, RULES, at=at)
     return draft
 
 

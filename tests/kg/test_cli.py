@@ -208,6 +208,8 @@ def test_a_dump_is_loaded_into_a_new_folder(
 def test_the_index_is_built_again(filled: Mlg, capsys: pytest.CaptureFixture[str]) -> None:
     assert filled("rebuild", "links") == 0
     assert "0 statements" in capsys.readouterr().err
+    assert filled("rebuild", "derived") == 0
+    assert "0 statements" in capsys.readouterr().err
     assert filled("rebuild", "search") == 0
     assert "3 entities" in capsys.readouterr().err
 

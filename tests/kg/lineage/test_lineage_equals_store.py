@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from kg import iris
 from kg.commit import commit, propose, replay
 from kg.draft import Draft
-from kg.enrich import enrich, read_rules
+from kg.infer import enrich, read_rules
 from kg.iris import PREFIXES, term
 from kg.lineage import Kinds, Lineage, LineageIndex, LineageReader, impact, read_kinds, walk
 from kg.lineage.walk import Direction
@@ -82,7 +82,7 @@ class Installation:
         at = START + timedelta(minutes=self.store.version)
         for one in entities:
             propose(draft, Proposal(entity=one, layer="source", cause="test"), at=at)
-        enrich(draft, RULES)
+        enrich(draft, RULES, at=START)
         if change := commit(draft, version=self.store.version + 1, at=at):
             self.store.apply(change)
             self.index.note(change)

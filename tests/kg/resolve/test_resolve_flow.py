@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kg import iris
 from kg.commit import commit, propose
 from kg.draft import DERIVED, Draft, Graphs
-from kg.enrich import enrich, read_rules
+from kg.infer import enrich, read_rules
 from kg.iris import term
 from kg.model import Entity, Layer, Proposal
 from kg.resolve import NAMES, REVIEW, resolve
@@ -44,7 +44,7 @@ def made_ready(over: Graphs, number: int, told: tuple[Layer, list[Entity]]) -> D
     for one in entities:
         propose(draft, Proposal(entity=one, layer=layer), at=at)
     resolve(draft, FEW)
-    enrich(draft, CHAIN)
+    enrich(draft, CHAIN, at=at)
     return draft
 
 
@@ -63,7 +63,7 @@ def test_a_chain_leads_through_a_link_and_goes_with_it(tmp_path: Path) -> None:
             for one in entities:
                 propose(draft, Proposal(entity=one, layer="source"), at=START)
             resolve(draft, RULES)
-            enrich(draft, CHAIN)
+            enrich(draft, CHAIN, at=START)
             store.apply(commit(draft, version=store.version + 1, at=START))
 
         tell(model, ADA_TOO)

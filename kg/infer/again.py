@@ -1,0 +1,190 @@
+"""All that follows, derived again: after the axioms have changed, or to be sure.
+
+Nothing is thrown away first: what is still true stays as it is, with its times. The work is a
+sequence of drafts of bounded size, each committed before the next is made, property by property in
+the order of the rules; a crash between two leaves a graph that the next run brings in line. The
+fingerprint of the rules is the last thing written, so a run that was cut off is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import chain, islice
+from typing import Final
+
+from kg import iris
+from kg.draft import DERIVED, DOUBLED, STEWARD, Draft
+from kg.facts import Properties
+from kg.infer.derive import candidates, settle
+from kg.infer.reasons import DERIVATIONS, Reasons
+from kg.infer.rules import Rules
+from kg.iris import term
+from kg.store import GraphStore
+from kg.terms import Statement, literal, moment, text_of
+
+SIZE: Final = 2_000
+"""Statements that are settled in one draft."""
+
+_RULES = "urn:mlgraph:rules"
+_FINGERPRINT = term("mlg:ruleFingerprint")
+
+
+def held_fingerprint(store: GraphStore) -> str | None:
+    """The fingerprint of the rules by which the derived layer was last made, or None."""
+    found = store.quads(subject=_RULES, predicate=_FINGERPRINT, graph=DERIVED)
+    return next((text_of(quad[2]) for quad in found), None)
+
+
+def hold_fingerprint(draft: Draft, rules: Rules) -> None:
+    """Notes in a draft that the derived layer is that of these rules."""
+    now = (_RULES, _FINGERPRINT, literal(rules.fingerprint), DERIVED)
+    for old in list(draft.store.quads(subject=_RULES, predicate=_FINGERPRINT, graph=DERIVED)):
+        draft.remove(old)
+    draft.add(now)
+
+
+def derive_again(
+    store: GraphStore, rules: Rules, *, now: Callable[[], datetime], size: int = SIZE
+) -> Iterator[Draft]:
+    """The drafts that bring the derived layer in line with the rules.
+
+    Each is to be committed before the next is asked for. What is linked is left to `kg.resolve`.
+    """
+    known = {*rules.properties, iris.SAME_THING_AS}
+    former = {q[1] for q in _derived(store) if q[1] not in known}
+    for name in (*sorted(former), *rules.properties):
+        if name in rules.recursive:
+            wanted = _closure(store, rules, name, size)
+            doubtful = [s for s in _of(store, name) if s not in wanted]
+            for some in _some(doubtful, size):
+                yield _withdrawn(store, some, at=now())
+            for some in _some((s for s in wanted if not store.has((*s, DERIVED))), size):
+                yield _stated(store, some)
+            todo: Iterable[Statement] = wanted
+        else:
+            todo = chain(_of(store, name), _found(store, rules, name, size))
+        for some in _some(todo, size):
+            draft = Draft(store)
+            reasons = Reasons(draft, at=moment(now()))
+            for statement in some:
+                settle(draft, reasons, rules, statement, known=True)
+            yield draft
+    last = Draft(store)
+    hold_fingerprint(last, rules)
+    yield last
+
+
+def _derived(store: GraphStore) -> Iterator[Statement]:
+    """The derived statements, without what is kept about them."""
+    for quad in store.quads(graph=DERIVED):
+        if not quad[0].startswith(DERIVATIONS) and quad[0] != _RULES:
+            yield quad[:3]
+
+
+def _of(store: GraphStore, name: str) -> Iterator[Statement]:
+    return (quad[:3] for quad in store.quads(predicate=name, graph=DERIVED))
+
+
+def _some(statements: Iterable[Statement], size: int) -> Iterator[list[Statement]]:
+    found = iter(statements)
+    while some := list(islice(found, size)):
+        yield some
+
+
+def _withdrawn(store: GraphStore, statements: Iterable[Statement], *, at: datetime) -> Draft:
+    draft = Draft(store)
+    reasons = Reasons(draft, at=moment(at))
+    for statement in statements:
+        reasons.set(statement, ())
+        draft.withdraw(statement[0].partition("#")[0], "derived", statement)
+    return draft
+
+
+def _stated(store: GraphStore, statements: Iterable[Statement]) -> Draft:
+    draft = Draft(store)
+    for statement in statements:
+        draft.state(statement[0].partition("#")[0], "derived", statement)
+    return draft
+
+
+def _found(store: GraphStore, rules: Rules, name: str, size: int) -> Iterator[Statement]:
+    """What follows in one step from what the store holds, and is not derived yet."""
+    for predicate in sorted({rule.path[0].predicate for rule in rules.of(name)}):
+        edges = (quad[:3] for quad in store.quads(predicate=predicate, graph=""))
+        for some in _some(edges, size):
+            for statement in candidates(rules, name, {predicate: set(some)}, store):
+                if not store.has((*statement, DERIVED)):
+                    yield statement
+
+
+def _closure(store: GraphStore, rules: Rules, name: str, size: int) -> set[Statement]:
+    """All that follows of a property which may follow from itself, from nothing that only follows."""
+    proven = _Proven(store, name)
+    edges = [s for s in (q[:3] for q in store.quads(predicate=name, graph="")) if proven.holds(s)]
+    wanted: set[Statement] = set()
+    for predicate in sorted({rule.path[0].predicate for rule in rules.of(name)}):
+        first = (
+            edges
+            if predicate == name
+            else (q[:3] for q in store.quads(predicate=predicate, graph=""))
+        )
+        for some in _some(first, size):
+            wanted |= candidates(rules, name, {predicate: set(some)}, proven)
+    fresh = {s for s in wanted if proven.add(s)}
+    while fresh:
+        found = candidates(rules, name, {name: fresh}, proven)
+        wanted |= found
+        fresh = {s for s in found if proven.add(s)}
+    return wanted
+
+
+class _Proven:
+    """The store's facts, of one property only those that are stated or have been proven."""
+
+    def __init__(self, store: GraphStore, name: str) -> None:
+        self._store = store
+        self._name = name
+        self._out: dict[str, set[str]] = {}
+        self._in: dict[str, set[str]] = {}
+        for quad in store.quads(predicate=name, graph=""):
+            statement = quad[:3]
+            if (
+                not store.has((*statement, DERIVED))
+                or store.has((*statement, DOUBLED))
+                or store.has((*statement, STEWARD))
+            ):
+                self.add(statement)
+
+    def add(self, statement: Statement) -> bool:
+        """Whether it was not there yet."""
+        subject, _, value = statement
+        values = self._out.setdefault(subject, set())
+        if value in values:
+            return False
+        values.add(value)
+        self._in.setdefault(value, set()).add(subject)
+        return True
+
+    def about(self, subject: str) -> list[Statement]:
+        return [s for s in self._store.about(subject) if s[1] != self._name or self.holds(s)]
+
+    def properties(self, subject: str) -> Properties:
+        said = dict(self._store.properties(subject))
+        said[self._name] = list(self._out.get(subject, ()))
+        return said
+
+    def objects(self, subject: str, predicate: str) -> Iterable[str]:
+        if predicate == self._name:
+            return list(self._out.get(subject, ()))
+        return self._store.objects(subject, predicate)
+
+    def subjects(self, predicate: str | None, value: str) -> Iterable[str]:
+        if predicate == self._name:
+            return list(self._in.get(value, ()))
+        return self._store.subjects(predicate, value)
+
+    def holds(self, statement: Statement) -> bool:
+        if statement[1] == self._name:
+            return statement[2] in self._out.get(statement[0], ())
+        return self._store.holds(statement)

@@ -1,0 +1,202 @@
+"""Why a fact holds: each kind of reason, down to who states it; and why one does not hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from kg import iris
+from kg.draft import DERIVED
+from kg.entity import Portrayer
+from kg.errors import BadInput, NotFound
+from kg.infer import MAX_SUPPORTS
+from kg.iris import term
+from kg.model import Entity
+from kg.store import open_checkpoint
+from kg.terms import quoted
+from kg.views import Explanation, as_json
+from kg.vocabulary import Vocabulary
+from kg.why import DEEPEST, MOST, why
+from tests.kg.graphs import MINTER, entity, iri, ref, said
+from tests.kg.test_layers import CELL, INSTANCE, OTHER_WAY, RULES, RUN, World
+
+VOCABULARY = Vocabulary()
+ASKED = ("model-instance/test/i", "associatedWithTest", "experiment/test/t")
+
+
+class Asked(World):
+    """A world that is asked why, of a checkpoint, as the server asks."""
+
+    def why(self, subject: str, predicate: str, value: str) -> Explanation:
+        with ExitStack() as stack:
+            checkpoint = stack.enter_context(open_checkpoint(self.store.publish().parent))
+            portrayer = Portrayer(checkpoint=checkpoint, vocabulary=VOCABULARY, minter=MINTER)
+            return why(portrayer, RULES, subject=subject, predicate=predicate, value=value)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Asked]:
+    with closing(Asked(tmp_path)) as made:
+        yield made
+
+
+def steward(name: str, *facts: tuple[str, str]) -> Entity:
+    told = frozenset(said(name, p, o) for p, o in facts)
+    return Entity(ref=ref(name), iri=iri(name), statements=told)
+
+
+def steps(explained: Explanation) -> list[list[str]]:
+    """The predicates along each way."""
+    return [[step.fact.property.name for step in way.steps] for way in explained.ways]
+
+
+def test_the_worked_example_answers_both_ways_with_every_path(world: Asked) -> None:
+    world.tell("source", INSTANCE, RUN, CELL, OTHER_WAY)
+    found = world.why(*ASKED)
+    assert found.derived and not found.stated and found.paths == 2
+    assert sorted(steps(found)) == [
+        ["produced by", "executed for", "cell of"],
+        ["tests instance", "cell of"],
+    ]
+    assert {way.axiom for way in found.ways} == {
+        "mlg:associatedWithTest ⊒ mlg:producedBy ∘ mlg:executedFor ∘ mlg:cellOf",
+        "mlg:associatedWithTest ⊒ ^mlg:testsInstance ∘ mlg:cellOf",
+    }
+    for way in found.ways:
+        assert way.first == way.confirmed is not None
+        for step in way.steps:
+            (stated,) = step.stated
+            assert (stated.layer, stated.caused_by) == ("source", "test")
+            assert stated.revision and stated.revision.startswith("urn:mlgraph:revision:1:")
+    back = world.why("experiment/test/t", "testsModel", "aip://model-instance/test/i")
+    assert back == found
+    assert json.dumps(as_json(found))
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        ("model-instance/test/i", "mlg:associatedWithTest", "experiment/test/t"),
+        (iri("model-instance/i"), term("mlg:associatedWithTest"), iri("experiment/t")),
+        (f"<{iri('model-instance/i')}>", f"<{term('mlg:associatedWithTest')}>", ASKED[2]),
+    ],
+)
+def test_a_fact_is_named_as_people_name_things(named: tuple[str, str, str], world: Asked) -> None:
+    world.tell("source", INSTANCE, RUN, CELL)
+    assert world.why(*named) == world.why(*ASKED)
+
+
+def test_a_path_that_came_later_is_told_apart_from_the_first(world: Asked) -> None:
+    world.tell("source", INSTANCE, RUN, CELL)
+    world.tell("source", entity("model/m"))
+    (first,) = world.why(*ASKED).ways
+    world.tell("source", OTHER_WAY)
+    ways = {len(way.steps): way for way in world.why(*ASKED).ways}
+    assert ways[3].first == first.first == first.confirmed
+    assert ways[3].confirmed == ways[2].first == ways[2].confirmed
+    assert ways[2].first and first.first and ways[2].first > first.first
+    version = world.store.version
+    world.tell("source", INSTANCE, RUN, CELL, OTHER_WAY)
+    assert world.store.version == version, "what is merely said again confirms nothing anew"
+
+
+def test_what_is_under_it_is_explained_in_turn(world: Asked) -> None:
+    world.tell("source", entity("model/m", ("inDomain", "business-domain/b")))
+    world.tell("source", entity("model-version/v", ("versionOf", "model/m")))
+    world.tell("source", entity("model-instance/i", ("instanceOf", "model-version/v")))
+    found = world.why("model-instance/test/i", "inDomain", "business-domain/test/b")
+    (way,) = found.ways
+    below = way.steps[1]
+    assert below.derived and steps(below) == [["version of", "in domain"]]
+    assert below.ways[0].steps[1].stated[0].layer == "source"
+
+
+def test_a_sub_property_is_explained_by_its_axiom(world: Asked) -> None:
+    world.tell("source", INSTANCE)
+    (way,) = world.why("model-instance/test/i", "dependsOn", "pipeline-run/test/r").ways
+    assert way.axiom == "mlg:dependsOn ⊒ mlg:producedBy"
+    assert way.steps[0].stated
+
+
+def test_who_states_a_fact_in_which_layer(world: Asked) -> None:
+    asked = ("model/test/m", "dcat:keyword", "gold")
+    world.tell("source", entity("model/m", title="Ranker"))
+    world.tell("steward", steward("model/m", ("dcat:keyword", "gold")))
+    (stated,) = world.why(*asked).stated
+    assert stated.layer == "steward" and stated.revision == "urn:mlgraph:revision:2:0"
+    world.tell("source", entity("model/m", ("dcat:keyword", "gold"), title="Ranker"))
+    assert [s.layer for s in world.why(*asked).stated] == ["source", "steward"]
+    (title,) = world.why("model/test/m", "dct:title", "Ranker").stated
+    assert title.revision == "urn:mlgraph:revision:1:0", "the revision that created it"
+    world.tell("source", entity("model/m", title="Home ranker"))
+    (title,) = world.why("model/test/m", "dct:title", "Home ranker").stated
+    assert title.revision == "urn:mlgraph:revision:4:0", "and then the one that says so"
+
+
+def test_a_ring_is_explained_once_around(world: Asked) -> None:
+    ring = [entity(f"team/{n}", ("partOfTeam", f"team/{(n + 1) % 3}")) for n in range(3)]
+    world.tell("source", *ring)
+    found = world.why("team/test/0", "withinTeam", "team/test/0")
+    assert found.ways and len(str(as_json(found))) < 100_000
+    assert "'again': True" in str(as_json(found))
+
+
+def test_an_explanation_has_an_end(world: Asked) -> None:
+    teams = [entity(f"team/{n}", ("partOfTeam", f"team/{n + 1}")) for n in range(40)]
+    world.tell("source", *teams)
+    found = world.why("team/test/0", "withinTeam", "team/test/40")
+    assert found.paths == 39
+    text = str(as_json(found))
+    assert MOST < text.count("'fact'") < MOST + 2 * DEEPEST and "'cut': True" in text
+
+
+def test_of_many_paths_the_first_are_kept_and_all_are_counted(world: Asked) -> None:
+    def asset(owners: int) -> Entity:
+        return entity("model/m", *(("ownedBy", f"person/{n}") for n in range(owners)))
+
+    def counted(owners: int) -> None:
+        world.tell("source", asset(owners))
+        found = world.why("model/test/m", "accountableTeam", "team/test/t")
+        assert (len(found.ways), found.paths) == (min(owners, MAX_SUPPORTS), owners)
+
+    people = [entity(f"person/{n}", ("memberOfTeam", "team/t")) for n in range(30)]
+    world.tell("source", asset(1), *people)
+    for owners in (25, 30, 21, 20, 3):
+        counted(owners)
+    kept = world.store.quads(
+        predicate=iris.REIFIES,
+        value=quoted(said("model/m", "accountableTeam", "team/t")),
+        graph=DERIVED,
+    )
+    assert len(list(kept)) == 3
+
+
+def test_what_does_not_hold_is_answered_with_what_is_missing(world: Asked) -> None:
+    world.tell("source", INSTANCE, RUN, entity("experiment-cell/c"))
+    with pytest.raises(NotFound, match="mlg:cellOf leads nowhere from experiment-cell/test/c"):
+        world.why(*ASKED)
+    world.tell("source", CELL)
+    with pytest.raises(NotFound, match="it holds for experiment/test/t") as told:
+        world.why(*ASKED[:2], "experiment/test/other")
+    assert told.value.details["holds_for"] == [iri("experiment/t")]
+    with pytest.raises(NotFound, match="states nothing"):
+        world.why("model/test/unknown", "ownedBy", "person/test/p")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (("model/test/m", "asociatedWithTest", "experiment/test/t"), "associatedWithTest"),
+        (("model/test/m", "nothing:like", "experiment/test/t"), "no property"),
+        (("model", "ownedBy", "person/test/p"), "does not name an entity"),
+        (("model/test/m", "owns", "nobody"), "does not name an entity"),
+    ],
+)
+def test_names_that_mean_nothing(asked: tuple[str, str, str], message: str, world: Asked) -> None:
+    world.tell("source", entity("model/m"))
+    with pytest.raises(BadInput, match=message):
+        world.why(*asked)
