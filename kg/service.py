@@ -89,6 +89,7 @@ class Service:
             minter=self.minter,
             vocabulary=lambda: self.vocabulary,
             now=now or settings.clock,
+            max_bytes=settings.integer("query.max_bytes"),
         )
 
     @cached_property
@@ -225,14 +226,25 @@ class Service:
 
     # --- reading ------------------------------------------------------------------------------
 
-    def entity(self, ref: EntityRef) -> EntityView:
-        """An entity's view; `NotFound` if nothing is known of it. A gone one has state ``gone``."""
+    def entity(self, ref: EntityRef, *, at: datetime | None = None) -> EntityView:
+        """An entity's view; `NotFound` if nothing is known of it. A gone one has state ``gone``.
+
+        As of a moment (``at``) it has no findings, which are not kept of the past.
+        """
+        if at is not None:
+            return self.past.entity(ref, at)
         checkpoint = self.checkpoint()
         portrayer = Portrayer(checkpoint=checkpoint, vocabulary=self.vocabulary, minter=self.minter)
         return portrayer.view(ref, findings=read_findings(checkpoint, self.minter.mint(ref)))
 
-    def describe(self, ref: EntityRef, form: Format) -> bytes:
+    def knows(self, ref: EntityRef) -> bool:
+        """Whether the graph states anything about an entity now."""
+        return bool(self.checkpoint().properties(self.minter.mint(ref)))
+
+    def describe(self, ref: EntityRef, form: Format, *, at: datetime | None = None) -> bytes:
         """What the graph states about an entity, as RDF. `NotFound`, `Gone`."""
+        if at is not None:
+            return self.past.describe(ref, form, at)
         iri = self.minter.mint(ref)
         statements = described(self.checkpoint(), iri)
         if not statements:

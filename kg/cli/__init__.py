@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from kg import __version__, config
-from kg.cli import asking, reviewing, running, writing
+from kg.cli import asking, looking_back, reviewing, running, writing
 from kg.errors import BadInput, DoesNotConform, Gone, MlgError, NotFound
 
 
@@ -33,7 +33,7 @@ def cli(context: click.Context, file: Path | None, data_dir: str | None) -> None
     context.obj = config.load(file, environ=os.environ, data_dir=data_dir)
 
 
-for module in (running, writing, reviewing, asking):
+for module in (running, writing, reviewing, asking, looking_back):
     for command in module.COMMANDS:
         cli.add_command(command)
 
