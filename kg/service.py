@@ -35,7 +35,7 @@ from kg.formats import Format, serialise
 from kg.ingest import MAX_LINEAGE_DEPTH, parse_json
 from kg.iris import EntityRef, Minter
 from kg.model import Event, Finding, Report
-from kg.past import Past
+from kg.past.past import Past
 from kg.resolve import DECISION, Decision
 from kg.review import review_page
 from kg.search.searcher import Searcher
