@@ -95,6 +95,8 @@ class Draft:
         self._held: dict[str, Held] = {}
         self._added: set[Quad] = set()
         self._removed: set[Quad] = set()
+        self._moved: dict[str, set[Statement]] = {}
+        """What the merged view gains or loses, by the entity that it is about."""
         self.asserted: dict[tuple[str, Layer], set[Statement]] = {}
         """What each layer gains, by the entity that it is about; `retracted` is what it loses."""
         self.retracted: dict[tuple[str, Layer], set[Statement]] = {}
@@ -141,6 +143,7 @@ class Draft:
             held.merged.add(statement)
             self.add((*statement, ""))
             self.facts.add(statement)
+            self._move(iri, statement)
 
     def create(self, iri: str, layer: Layer, statements: frozenset[Statement]) -> None:
         """`state` for all that a layer says of an entity of which nothing is stated yet."""
@@ -152,6 +155,7 @@ class Draft:
         held.merged.update(statements)
         self._added.update([(*statement, "") for statement in statements])
         self.asserted[iri, layer] = set(statements)
+        self._moved[iri] = set(statements)
         for statement in statements:
             self.facts.add(statement)
 
@@ -173,6 +177,15 @@ class Draft:
             held.merged.discard(statement)
             self.remove((*statement, ""))
             self.facts.remove(statement)
+            self._move(iri, statement)
+
+    def _move(self, iri: str, statement: Statement) -> None:
+        """Notes that the merged view gains or loses a statement; what comes and goes is no change."""
+        moved = self._moved.setdefault(iri, set())
+        if statement in moved:
+            moved.discard(statement)
+        else:
+            moved.add(statement)
 
     def add(self, quad: Quad) -> None:
         """Adds a statement to any graph, outside the layers."""
@@ -189,8 +202,7 @@ class Draft:
 
     def changes(self) -> set[Statement]:
         """The statements that the merged view gains or loses."""
-        moved = (self._added, self._removed)
-        return {quad[:3] for quads in moved for quad in quads if not quad[3]}
+        return set[Statement]().union(*self._moved.values())
 
     def gained(self) -> Iterator[Statement]:
         """The statements that the merged view gains."""
@@ -203,8 +215,7 @@ class Draft:
 
     def moved(self) -> set[str]:
         """The entities of which the merged view gains or loses a statement."""
-        subjects = {subject for subject, _, _ in self.changes()}
-        return {subject.partition("#")[0] for subject in subjects}
+        return {iri for iri, moved in self._moved.items() if moved}
 
     def reasons_lost(self) -> dict[str, set[Statement]]:
         """The derivations that go, as their statements, by the entity whose fact they explain."""

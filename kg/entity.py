@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Protocol
 
 from kg import iris
-from kg.draft import DERIVED
+from kg.draft import DERIVED, Graphs
 from kg.errors import BadIri, NotFound
 from kg.facts import described, name_of
 from kg.iris import EntityRef, Minter, graph
 from kg.model import Finding
-from kg.store import Checkpoint
 from kg.terms import Statement, datatype_of, iri_of, is_literal, language_of, node, text_of
 from kg.views import EntityView, Fact, Named, Relation, Said, Value
 from kg.vocabulary import Vocabulary
@@ -31,11 +31,19 @@ _HISTORY = graph("history")
 _SHOWN_ELSEWHERE = frozenset({*iris.NAMES, iris.TYPE, iris.DESCRIPTION, iris.KEYWORD})
 
 
+class Snapshot(Graphs, Protocol):
+    """A state of the graph that can be looked at: a checkpoint, or one as it was earlier."""
+
+    def pointing(self, iri: str) -> Iterable[Statement]:
+        """The statements whose value is this IRI."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portrayer:
-    """Makes views of entities out of one checkpoint."""
+    """Makes views of entities out of one state of the graph."""
 
-    checkpoint: Checkpoint
+    checkpoint: Snapshot
     vocabulary: Vocabulary
     minter: Minter
 

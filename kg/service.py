@@ -37,7 +37,7 @@ from kg.iris import EntityRef, Minter
 from kg.lineage import LineageReader, Tracer, read_kinds
 from kg.model import Event, Finding, Report
 from kg.openlineage import Intake, read_events, record_of
-from kg.past import Past
+from kg.past.past import Past
 from kg.questions import Question
 from kg.resolve import DECISION, Decision
 from kg.review import review_page
@@ -94,6 +94,7 @@ class Service:
             minter=self.minter,
             vocabulary=lambda: self.vocabulary,
             now=now or settings.clock,
+            max_bytes=settings.integer("query.max_bytes"),
         )
 
     @cached_property
@@ -212,8 +213,13 @@ class Service:
 
     # --- reading ------------------------------------------------------------------------------
 
-    def entity(self, ref: EntityRef) -> EntityView:
-        """An entity's view; `NotFound` if nothing is known of it. A gone one has state ``gone``."""
+    def entity(self, ref: EntityRef, *, at: datetime | None = None) -> EntityView:
+        """An entity's view; `NotFound` if nothing is known of it. A gone one has state ``gone``.
+
+        As of a moment (``at``) it has no findings, which are not kept of the past.
+        """
+        if at is not None:
+            return self.past.entity(ref, at)
         checkpoint = self.checkpoint()
         portrayer = Portrayer(checkpoint=checkpoint, vocabulary=self.vocabulary, minter=self.minter)
         return portrayer.view(
@@ -222,8 +228,14 @@ class Service:
             hydrated_at=self.inbox.hydrated_at(ref),
         )
 
-    def describe(self, ref: EntityRef, form: Format) -> bytes:
+    def knows(self, ref: EntityRef) -> bool:
+        """Whether the graph states anything about an entity now."""
+        return bool(self.checkpoint().properties(self.minter.mint(ref)))
+
+    def describe(self, ref: EntityRef, form: Format, *, at: datetime | None = None) -> bytes:
         """What the graph states about an entity, as RDF. `NotFound`, `Gone`."""
+        if at is not None:
+            return self.past.describe(ref, form, at)
         iri = self.minter.mint(ref)
         statements = described(self.checkpoint(), iri)
         if not statements:

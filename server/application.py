@@ -16,8 +16,10 @@ from server import (
     events,
     headers,
     health,
+    history,
     linked_data,
     links,
+    past,
     portal,
     questions,
     review,
@@ -55,8 +57,8 @@ def build(service: Service) -> Flask:
     context.install(app, service)
     errors.register(app)
     headers.register(app, base=service.settings.base)
-    modules = (portal, search, questions, sparql, linked_data, events, submit, review, decisions)
-    for module in (*modules, simulate, validate, why, health):
+    reading = (history, portal, search, questions, sparql, linked_data, review, simulate, why)
+    for module in (*reading, events, submit, decisions, validate, health):
         app.register_blueprint(module.blueprint)
     _dress(app, service)
     return app
@@ -72,7 +74,10 @@ def _dress(app: Flask, service: Service) -> None:
         "status": service.status,
     }
     app.jinja_env.filters |= {
-        "href": lambda iri: links.href(iri, minter=minter, root=request.script_root),
+        # within the past, links lead on within it
+        "href": lambda iri: links.href(
+            iri, minter=minter, root=request.script_root, suffix=past.suffix()
+        ),
         "short": lambda iri: links.short(iri, minter=minter),
         "pieces": links.pieces,
         "as_query": links.relation_query,

@@ -11,7 +11,7 @@ from kg.errors import Gone, NotFound
 from kg.formats import by_name
 from kg.iris import EntityRef
 from kg.resources import data_dir
-from server import signposting
+from server import past, signposting
 from server.context import HTML, see_other, service, wanted
 from server.links import data_path
 
@@ -22,15 +22,16 @@ blueprint = Blueprint("linked_data", __name__)
 def thing(type: str, source: str, key: str) -> Response:
     """303 to the page or to the document that the client prefers; 404 unknown, 410 gone."""
     ref = EntityRef(type, source, key)
-    view = service().entity(ref)
-    if view.state == "gone":
+    view = service().entity(ref, at=past.asked())
+    if view.state == "gone" and view.as_of is None:
         raise Gone(f"{source} no longer has <{view.iri}>.", iri=view.iri, since=view.gone_since)
     offer = wanted((*signposting.DOCUMENTS, HTML))
     root = request.script_root
     page = signposting.page(ref, root=root)
     target = page if offer is HTML else root + data_path(ref, offer.name)
-    answer = see_other(target)
-    signposting.sign(answer, iri=view.iri, alternates=signposting.alternates(ref, root=root))
+    answer = see_other(target + past.suffix())
+    alternates = signposting.alternates(ref, root=root, suffix=past.suffix())
+    signposting.sign(answer, iri=view.iri, alternates=alternates)
     return answer
 
 
@@ -43,11 +44,12 @@ def document(type: str, source: str, name: str) -> Response:
         raise NotFound(f"A document's name ends in one of {known}; {name!r} does not.")
     ref = EntityRef(type, source, key)
     offer = next(offer for offer in signposting.DOCUMENTS if offer.name == extension)
-    data = service().describe(ref, by_name(extension))
+    at = past.asked()
+    data = service().describe(ref, by_name(extension), at=at)
     answer = Response(data, content_type=offer.content_type)
     iri = service().minter.mint(ref)
     answer.headers["Link"] = f'<{iri}>; rel="describes", <{iri}>; rel="cite-as"'
-    return answer
+    return past.mark(answer, at)
 
 
 @blueprint.get("/context.jsonld")

@@ -37,11 +37,11 @@ def entity_of(iri: str, *, minter: Minter) -> EntityRef | None:
         return None
 
 
-def href(iri: str, *, minter: Minter, root: str = "") -> str | None:
-    """Where a click on an IRI leads: our page of it, the web, or nowhere."""
+def href(iri: str, *, minter: Minter, root: str = "", suffix: str = "") -> str | None:
+    """Where a click on an IRI leads: our page of it (with ``suffix``), the web, or nowhere."""
     ref = entity_of(iri, minter=minter)
     if ref is not None:
-        return root + page_path(ref)
+        return root + page_path(ref) + suffix
     if iri.startswith(_OUR_TERMS):
         return None
     try:

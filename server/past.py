@@ -45,6 +45,12 @@ def read(text: str, *, parameter: str = PARAMETER) -> datetime:
         raise BadInput(f"{parameter}=: {error}", parameter=parameter) from error
 
 
+def suffix() -> str:
+    """What a link to the same moment has at its end: ``?as-of=…``, or nothing for now."""
+    given = request.args.get(PARAMETER)
+    return f"?{urlencode([(PARAMETER, given)])}" if given else ""
+
+
 def mark(answer: Response, at: datetime | None) -> Response:
     """Says on an answer of which moment it is; an answer of now stays as it is."""
     if at is None:

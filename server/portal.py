@@ -9,7 +9,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from kg.errors import Gone
 from kg.iris import EntityRef
 from kg.views import EntityView, as_json
-from server import signposting
+from server import past, signposting
 from server.context import HTML, JSON, answer_json, service, wanted
 
 blueprint = Blueprint("portal", __name__)
@@ -33,28 +33,36 @@ def sources() -> str:
 @blueprint.get("/e/<type>/<source>/<key:key>")
 def entity(type: str, source: str, key: str) -> Response:
     """An entity's page; its JSON for clients that prefer that."""
-    view = service().entity(EntityRef(type, source, key))
+    view = service().entity(EntityRef(type, source, key), at=past.asked())
     if wanted((HTML, JSON)) is JSON:
         return _as_json(view)
-    formats = signposting.alternates(view.ref, root=request.script_root)
+    formats = signposting.alternates(view.ref, root=request.script_root, suffix=past.suffix())
     asked = [(q, choice) for q in service().questions() if (choice := q.about(view.ref.type))]
-    page = render_template("entity.html", entity=view, formats=formats, questions=asked)
-    answer = make_response(page)
-    answer.status_code = _GONE if view.state == "gone" else 200
+    answer = make_response(
+        render_template(
+            "entity.html",
+            entity=view,
+            formats=formats,
+            questions=asked,
+            now=past.now_url(),
+            history=signposting.page(view.ref, root=request.script_root) + "/history",
+        )
+    )
+    answer.status_code = _GONE if view.state == "gone" and view.as_of is None else 200
     signposting.sign(answer, iri=view.iri, alternates=formats)
-    return answer
+    return past.mark(answer, view.as_of)
 
 
 @blueprint.get("/api/v1/entities/<type>/<source>/<key:key>")
 def entity_json(type: str, source: str, key: str) -> Response:
     """An entity as JSON."""
-    return _as_json(service().entity(EntityRef(type, source, key)))
+    return _as_json(service().entity(EntityRef(type, source, key), at=past.asked()))
 
 
 def _as_json(view: EntityView) -> Response:
-    if view.state == "gone":
+    if view.state == "gone" and view.as_of is None:
         since = view.gone_since
         raise Gone(f"{view.ref.source} no longer has <{view.iri}>.", iri=view.iri, since=since)
     answer = answer_json(as_json(view))
     answer.vary.add("Accept")
-    return answer
+    return past.mark(answer, view.as_of)

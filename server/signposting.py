@@ -34,13 +34,16 @@ class Alternate:
     href: str
 
 
-def alternates(ref: EntityRef, *, root: str) -> tuple[Alternate, ...]:
-    """The RDF documents about an entity; ``root`` is where the application is mounted."""
+def alternates(ref: EntityRef, *, root: str, suffix: str = "") -> tuple[Alternate, ...]:
+    """The RDF documents about an entity; ``root`` is where the application is mounted.
+
+    ``suffix`` ends their URLs: the moment of which they are.
+    """
     return tuple(
         Alternate(
             label=LABELS[offer.name],
             media_type=offer.media_type,
-            href=root + data_path(ref, offer.name),
+            href=root + data_path(ref, offer.name) + suffix,
         )
         for offer in DOCUMENTS
     )

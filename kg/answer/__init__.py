@@ -6,8 +6,8 @@ between travel names, texts and bytes, never objects of the engine.
 
 from __future__ import annotations
 
-from kg.answer.answerer import Answer, Answerer
+from kg.answer.answerer import Answer, Answerer, whole
 from kg.answer.dataset import Dataset
 from kg.query.guard import Query
 
-__all__ = ["Answer", "Answerer", "Dataset", "Query"]
+__all__ = ["Answer", "Answerer", "Dataset", "Query", "whole"]

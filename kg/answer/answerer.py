@@ -143,7 +143,7 @@ class Answerer:
     def parse(self, data: bytes, *, format: str, base: str) -> bytes:
         """A document as canonical N-Quads, its blank nodes renamed. Raises `BadRdf`, `TooLarge`."""
         arguments = {"format": format, "base": base}
-        return _whole(self.run(f"{_JOBS}:parse_document", arguments=arguments, body=data))
+        return whole(self.run(f"{_JOBS}:parse_document", arguments=arguments, body=data))
 
     def validate(
         self, data: bytes, *, format: str, base: str, engine: str = "shacl", **more: Any
@@ -229,7 +229,8 @@ def _broken(error: SystemFailure) -> QueryRefused:
     return QueryRefused(message, **error.details)
 
 
-def _whole(result: Result) -> bytes:
+def whole(result: Result) -> bytes:
+    """All bytes that a job wrote."""
     if isinstance(result.body, bytes):
         return result.body
     with result.body:

@@ -14,7 +14,16 @@ from pathlib import Path
 import click
 
 from kg import __version__, config
-from kg.cli import asking, explaining, reviewing, running, simulating, tracing, writing
+from kg.cli import (
+    asking,
+    explaining,
+    looking_back,
+    reviewing,
+    running,
+    simulating,
+    tracing,
+    writing,
+)
 from kg.errors import BadInput, DoesNotConform, Gone, MlgError, NotFound
 
 
@@ -33,7 +42,10 @@ def cli(context: click.Context, file: Path | None, data_dir: str | None) -> None
     context.obj = config.load(file, environ=os.environ, data_dir=data_dir)
 
 
-for module in (running, writing, reviewing, asking, tracing, explaining, simulating):
+_MODULES = (
+    running, writing, reviewing, asking, looking_back, tracing, explaining, simulating
+)  # fmt: skip
+for module in _MODULES:
     for command in module.COMMANDS:
         cli.add_command(command)
 

@@ -125,12 +125,14 @@ def _print_results(results: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("entity")
+@output.as_of_option
 @output.json_option
 @click.pass_obj
-def show(settings: Settings, entity: str, as_data: bool) -> None:
+def show(settings: Settings, entity: str, as_of: str | None, as_data: bool) -> None:
     """Show an entity: an IRI, aip://type/source/key or type/source/key."""
     with Service(settings) as service:
-        view = service.entity(service.minter.resolve(entity))
+        at = output.moment(service, as_of)
+        view = service.entity(service.minter.resolve(entity), at=at)
     if as_data:
         output.data(view)
     else:

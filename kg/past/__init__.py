@@ -7,12 +7,7 @@ moment means the latter: the state is what the graph would have answered then.
 - ``moments`` reads a moment, ``revisions`` the history, ``undo`` says what undoing it does.
 - ``rewound`` reads a few entities as they were; ``states`` makes whole past states for queries.
 - ``history`` and ``differences`` tell people what changed.
-- `Past` is all of that for an installation.
+- `past.Past` is all of that for an installation.
 """
 
 from __future__ import annotations
-
-from kg.past.moments import read_moment
-from kg.past.past import Past
-
-__all__ = ["Past", "read_moment"]

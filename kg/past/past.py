@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from kg.answer import Answer, Answerer, Dataset, Query
-from kg.errors import StoreUnavailable
-from kg.iris import Minter
+from kg import iris
+from kg.answer import Answer, Answerer, Dataset, Query, whole
+from kg.entity import Portrayer, Snapshot
+from kg.errors import NotFound, StoreUnavailable
+from kg.facts import described
+from kg.formats import Format, serialise
+from kg.iris import EntityRef, Minter
+from kg.past.differences import Difference, difference, read_patch
+from kg.past.history import history_of, no_history, said_all
 from kg.past.moments import read_moment
-from kg.past.revisions import moment_of, version_at
+from kg.past.revisions import moment_of, names_of_entity, of_entity, version_at
+from kg.past.rewound import Rewound
 from kg.past.states import state_path, use
 from kg.store import Checkpoint
+from kg.terms import triple
+from kg.views import DifferenceView, EntityView, HistoryPage
 from kg.vocabulary import Vocabulary
 
-_MAKE = "kg.past.states:make_job"
+SHOWN: Final = 1_000
+"""Statements of either side of a difference that are put in words."""
+_MAKE: Final = "kg.past.states:make_job"
+_DIFFER: Final = "kg.past.differences:difference_job"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +42,7 @@ class Past:
     minter: Minter
     vocabulary: Callable[[], Vocabulary]
     now: Callable[[], datetime]
+    max_bytes: int
 
     def moment(self, text: str) -> datetime:
         """A moment as people write it. Raises `BadInput` without a zone, and for the future."""
@@ -59,7 +73,7 @@ class Past:
         """The checkpoint that is the graph as of a moment; made when it is first asked for."""
         for _ in range(3):  # the checkpoint that it is made from may be removed meanwhile
             newest = self.checkpoint()
-            version = version_at(newest, at, newest=newest.version)
+            version = self._version(newest, at)
             if version == newest.version:
                 return newest.path
             path = state_path(self.folder, version)
@@ -77,6 +91,95 @@ class Past:
                     raise
         raise StoreUnavailable("The graph changes faster than its past can be made; try again.")
 
+    # --- one entity: rewound, without a copy of the store -------------------------------------
+
+    def snapshot(self, at: datetime | None) -> Snapshot:
+        """The graph as of a moment, for reading a few entities."""
+        newest = self.checkpoint()
+        version = newest.version if at is None else self._version(newest, at)
+        return newest if version == newest.version else Rewound(newest, version=version)
+
+    def entity(self, ref: EntityRef, at: datetime) -> EntityView:
+        """An entity's view as of a moment. Raises `NotFound` if it was not known then."""
+        try:
+            view = self._portrayer(at).view(ref, findings=())
+        except NotFound as error:
+            raise self._unknown(ref, at) from error
+        return replace(view, as_of=at)
+
+    def describe(self, ref: EntityRef, form: Format, at: datetime) -> bytes:
+        """What the graph stated about an entity, as RDF. Raises `NotFound`.
+
+        A tombstone is described like anything else: it is what was known.
+        """
+        statements = described(self.snapshot(at), self.minter.mint(ref))
+        if not statements:
+            raise self._unknown(ref, at)
+        return serialise(map(triple, sorted(statements)), form, prefixes=iris.PREFIXES)
+
+    def _unknown(self, ref: EntityRef, at: datetime) -> NotFound:
+        """What is said of an entity that was not there: since when it is, if it is."""
+        iri, newest = self.minter.mint(ref), self.checkpoint()
+        known = of_entity(newest, iri)
+        since = f" It came on {known[-1].at.isoformat()}." if known else ""
+        when = f"<{iri}> was not in the graph at {at.isoformat()}.{since}"
+        return NotFound(when, iri=iri, since=known[-1].at.isoformat() if known else None)
+
+    def history(self, ref: EntityRef, *, offset: int = 0, limit: int = 50) -> HistoryPage:
+        """Some of an entity's revisions, the newest first. Raises `NotFound`."""
+        return history_of(self._portrayer(None), ref, offset=offset, limit=limit)
+
+    def _portrayer(self, at: datetime | None) -> Portrayer:
+        return Portrayer(
+            checkpoint=self.snapshot(at), vocabulary=self.vocabulary(), minter=self.minter
+        )
+
+    # --- differences --------------------------------------------------------------------------
+
+    def difference(
+        self, earlier: datetime, later: datetime, *, of: EntityRef | None = None
+    ) -> Difference:
+        """What the graph knew at one moment and not at the other, of one entity or of all.
+
+        Raises `NotFound`, or `LimitExceeded` for one that is too large.
+        """
+        if earlier > later:
+            return self.difference(later, earlier, of=of).turned()
+        newest = self.checkpoint()
+        first, last = (self._version(newest, at) for at in (earlier, later))
+        if of is not None:
+            iri = self.minter.mint(of)
+            if not names_of_entity(newest, iri):
+                raise no_history(iri)
+            return difference(newest, earlier=first, later=last, entities=[iri])
+        arguments = {
+            "checkpoint": str(newest.path.absolute()),
+            "earlier": first,
+            "later": last,
+            "max_bytes": self.max_bytes,
+        }
+        return read_patch(whole(self.answers.run(_DIFFER, arguments=arguments)).decode())
+
+    def told(self, earlier: datetime, later: datetime, found: Difference) -> DifferenceView:
+        """A difference in words."""
+        portrayer = self._portrayer(None)
+        first = [
+            said_all(portrayer, sorted(side)[:SHOWN]) for side in (found.asserted, found.retracted)
+        ]
+        return DifferenceView(
+            earlier=earlier,
+            later=later,
+            asserted_total=len(found.asserted),
+            retracted_total=len(found.retracted),
+            asserted=first[0],
+            retracted=first[1],
+        )
+
+    # --- times --------------------------------------------------------------------------------
+
+    def _version(self, newest: Checkpoint, at: datetime) -> int:
+        return version_at(newest, at, newest=newest.version)
+
     def beginning(self) -> datetime | None:
         """When the graph learned the first thing; None while it knows nothing."""
         newest = self.checkpoint()
@@ -85,5 +188,4 @@ class Past:
 
     def is_before_all(self, at: datetime) -> bool:
         """Whether nothing was recorded by a moment, so that the graph of then is empty."""
-        newest = self.checkpoint()
-        return version_at(newest, at, newest=newest.version) == 0
+        return self._version(self.checkpoint(), at) == 0

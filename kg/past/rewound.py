@@ -8,23 +8,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 
 from kg import iris
 from kg.commit import HISTORY
-from kg.draft import DERIVED, DOUBLED, STEWARD, Graphs, held_of
+from kg.draft import DERIVED, DOUBLED, STEWARD, held_of
+from kg.entity import Snapshot
 from kg.facts import Properties, grouped
 from kg.past.revisions import names_of_entity, of_entity, place_of
 from kg.past.undo import undone
 from kg.terms import Quad, Statement, iri_of, node
 
 _EMPTY: dict[str, set[Statement]] = {}
-
-
-class Snapshot(Graphs, Protocol):
-    """What a checkpoint offers beyond a draft's needs."""
-
-    def pointing(self, iri: str) -> Iterable[Statement]: ...
 
 
 class Rewound:

@@ -17,6 +17,7 @@ from kg.past.revisions import Revision
 from kg.terms import Quad, Statement
 
 LAYERS: Final[tuple[Layer, ...]] = get_args(Layer)
+_GRAPH_OF: Final[dict[Layer, str]] = {"steward": STEWARD, "derived": DERIVED}
 
 
 def _by_layer() -> dict[Layer, set[Statement]]:
@@ -28,13 +29,16 @@ class Undone:
     """The undoing of some revisions of one entity: what each layer loses by it, and gets back.
 
     ``cleared`` when the entity was not there before them: nothing that is stated now was then.
-    ``met`` are the statements of which the revisions tell.
+    ``met`` are the statements of which the revisions tell, by layer, each with whether the layer
+    states it now: what the newest of them says.
     """
 
     cleared: bool = False
     taken: dict[Layer, set[Statement]] = field(default_factory=_by_layer)
     given: dict[Layer, set[Statement]] = field(default_factory=_by_layer)
-    met: set[Statement] = field(default_factory=set)
+    met: dict[Layer, dict[Statement, bool]] = field(
+        default_factory=lambda: {layer: {} for layer in LAYERS}
+    )
 
     def undo(self, revision: Revision) -> None:
         """Undoes one more revision, which came before those that are undone already."""
@@ -42,7 +46,11 @@ class Undone:
             self.cleared = True
             self.taken, self.given = _by_layer(), _by_layer()
             return
-        self.met.update(revision.asserted, revision.retracted)
+        met = self.met[revision.layer]
+        for statement in revision.asserted:
+            met.setdefault(statement, True)
+        for statement in revision.retracted:
+            met.setdefault(statement, False)
         taken, given = self.taken[revision.layer], self.given[revision.layer]
         taken.update(revision.asserted)
         given.difference_update(revision.asserted)
@@ -75,16 +83,27 @@ class Undone:
 
     def _met(self, graphs: Graphs) -> Held:
         """What is stated now of what is met, and no more: large entities change little."""
-        named: dict[str, set[Statement]] = {name: set() for name in (STEWARD, DERIVED, DOUBLED)}
-        for subject in {subject for subject, _, _ in self.met}:
-            for name, found in named.items():
-                found.update(quad[:3] for quad in graphs.quads(subject=subject, graph=name))
-        return Held(
-            merged={statement for statement in self.met if graphs.holds(statement)},
-            steward=named[STEWARD] & self.met,
-            derived=named[DERIVED] & self.met,
-            doubled=named[DOUBLED] & self.met,
-        )
+        held = Held(merged=set(), steward=set(), derived=set(), doubled=set())
+        for statement in set().union(*self.met.values()):
+            steward = self._states(graphs, "steward", statement)
+            derived = self._states(graphs, "derived", statement)
+            source = self.met["source"].get(statement)
+            if source is None:
+                alone = not (steward or derived) and graphs.holds(statement)
+                source = alone or graphs.has((*statement, DOUBLED))
+            if steward:
+                held.steward.add(statement)
+            if derived:
+                held.derived.add(statement)
+            if source and (steward or derived):
+                held.doubled.add(statement)
+            if source or steward or derived:
+                held.merged.add(statement)
+        return held
+
+    def _states(self, graphs: Graphs, layer: Layer, statement: Statement) -> bool:
+        known = self.met[layer].get(statement)
+        return graphs.has((*statement, _GRAPH_OF[layer])) if known is None else known
 
 
 def undone(revisions: Iterable[Revision]) -> Undone:

@@ -284,3 +284,40 @@ def test_a_question_may_be_about_the_past(
     for wrong in ("2020-01-01", "2999-01-01T00:00:00Z", "yesterday"):
         assert filled("query", ask, "--as-of", wrong) == 2
         assert wrong in capsys.readouterr().err
+
+
+def test_what_changed_is_told(
+    filled: Mlg, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    then = datetime.now(UTC).isoformat()
+    assert filled("submit", file(tmp_path, "s.ttl", SUBMITTED), "--by", "mia") == 0
+    now = datetime.now(UTC).isoformat()
+    capsys.readouterr()
+    assert filled("history", "model/test/ranker") == 0
+    text = capsys.readouterr().out
+    assert "mia" in text and "name is Home ranker" in text
+    assert filled("history", "model/test/ranker", "--json", "--limit", "1") == 0
+    (latest,) = printed(capsys)["revisions"]
+    assert (latest["who"], latest["layer"]) == ("mia", "steward")
+    assert filled("history", "model/test/unknown") == 1
+    capsys.readouterr()
+
+    assert filled("diff", then, now, "model/test/ranker") == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("+ model/test/ranker") and "MIT" in told.out
+    assert "1 statements differ" in told.err
+    assert filled("diff", then, now, "--format", "patch") == 0
+    patch = capsys.readouterr().out.splitlines()
+    assert [line[:2] for line in patch] == ["TX", "A ", "TC"]
+    assert filled("diff", now, then, "--format", "json") == 0
+    assert printed(capsys)["retracted_total"] == 1
+    assert filled("diff", "yesterday", now) == 2
+
+    assert filled("show", "model/test/ranker", "--as-of", then, "--json") == 0
+    shown = capsys.readouterr()
+    assert "As the graph knew it" in shown.err
+    assert "MIT" not in shown.out
+    assert filled("show", "model/test/ranker", "--as-of", now) == 0
+    assert "MIT" in capsys.readouterr().out
+    assert filled("show", "model/test/ranker", "--as-of", "2020-01-01T00:00:00Z") == 1
+    assert "It came on" in capsys.readouterr().err

@@ -150,3 +150,121 @@ def test_the_page_says_of_which_moment_it_is(past: FlaskClient, story: Story) ->
     assert "Nothing was recorded by then" in page(story.before)
     assert "is yet to come" in page("2999-01-01T00:00:00Z")
     assert "As the graph knew it" not in page("")
+
+
+RANKER = "/e/model/registry/ranker"
+API = "/api/v1/entities/model/registry/ranker"
+
+
+def test_an_entity_is_shown_as_of_a_moment(past: FlaskClient, story: Story) -> None:
+    def shown(moment: str) -> Any:
+        answer = past.get(API, query_string={"as-of": moment})
+        assert answer.status_code == 200
+        assert "Memento-Datetime" in answer.headers
+        return answer.json
+
+    created, stated, gone = shown(story.created), shown(story.stated), shown(story.gone)
+    assert (created["name"], stated["name"]) == ("Home ranker", "Front page ranker")
+    assert [o["name"] for o in created["owners"]] == ["Ada Aurora"]
+    assert [o["name"] for o in stated["owners"]] == ["Bo Aurora"]
+    assert [s["state"] for s in (created, stated, gone)] == ["hydrated", "hydrated", "gone"]
+    assert datetime.fromisoformat(created["as_of"]) == datetime.fromisoformat(story.created)
+    assert past.get(API).status_code == 410, "now it is gone"
+    before = past.get(API, query_string={"as-of": story.before})
+    assert before.status_code == 404
+    assert "It came on" in before.json["detail"]  # type: ignore[index]
+
+
+def test_what_pointed_at_a_thing_is_known_of_the_past_too(past: FlaskClient, story: Story) -> None:
+    def owned(key: str, moment: str) -> list[str]:
+        path = f"/api/v1/entities/person/registry/{key}"
+        shown: Any = past.get(path, query_string={"as-of": moment}).json
+        return [i["name"] for r in shown["relations"] if r["direction"] == "in" for i in r["items"]]
+
+    assert owned("ada@aurora.example", story.created) == ["Home ranker"]
+    assert owned("ada@aurora.example", story.changed) == []
+    assert owned("bo@aurora.example", story.created) == []
+    assert owned("bo@aurora.example", story.changed) == ["Front page ranker"]
+    assert owned("bo@aurora.example", story.gone) == []
+
+
+def test_the_page_of_the_past_leads_back_to_now(past: FlaskClient, story: Story) -> None:
+    asked = {"as-of": story.created}
+    answer = past.get(RANKER, query_string=asked, headers=HTML)
+    assert answer.status_code == 200
+    assert "As the graph knew it at" in answer.text
+    assert f'<a href="{RANKER}">See it as it is now</a>' in answer.text
+    assert '<a href="/e/person/registry/ada@aurora.example?as-of=2' in answer.text
+    assert "Findings are not kept of the past" in answer.text
+    assert f'href="{RANKER}/history"' in answer.text
+    now = past.get(RANKER, headers=HTML).text
+    assert "As the graph knew it" not in now and "as-of" not in now
+    document = past.get("/data/model/registry/ranker.nt", query_string=asked)
+    assert '"Home ranker"' in document.text and "Memento-Datetime" in document.headers
+    assert past.get("/data/model/registry/ranker.nt").status_code == 410
+    thing = past.get("/id/model/registry/ranker", query_string=asked, headers=HTML)
+    assert thing.status_code == 303
+    assert thing.headers["Location"].startswith(f"{RANKER}?as-of=")
+
+
+def test_history_tells_who_changed_what_and_why(past: FlaskClient, story: Story) -> None:
+    answer: Any = past.get(f"{API}/history").json
+    told = [r for r in answer["revisions"] if r["layer"] != "derived"]
+    gone, steward, changed, created = told
+    assert [r["who"] for r in told] == ["registry", "anonymous", "registry", "registry"]
+    assert created["creates"] and "name is Home ranker" in created["words"]
+    assert "name is now Front page ranker, was Home ranker" in changed["words"]
+    assert "owned by is now Bo Aurora, was Ada Aurora" in changed["words"]
+    assert [s["value"]["text"] for s in steward["asserted"]] == ["urn:mit"]
+    assert any(s["property"]["iri"].endswith("invalidatedAtTime") for s in gone["happened"])
+    assert all(r["event"] for r in told)
+    assert [r["version"] for r in told] == sorted((r["version"] for r in told), reverse=True)
+    assert answer["total"] == len(answer["revisions"])
+    second: Any = past.get(f"{API}/history?offset=1&limit=1").json
+    assert second["revisions"] == answer["revisions"][1:2]
+    assert past.get(f"{API}/history?limit=all").status_code == 400
+    assert past.get("/api/v1/entities/model/registry/nothing/history").status_code == 404
+
+
+def test_the_page_of_a_history(past: FlaskClient) -> None:
+    page = past.get(f"{RANKER}/history", headers=HTML).text
+    assert "name is now Front page ranker, was Home ranker" in page
+    assert f'<a href="{RANKER}?as-of=2' in page
+    assert "<script" not in page
+    first = past.get(f"{RANKER}/history?limit=1", headers=HTML).text
+    assert "older →" in first and "← newer" not in first
+
+
+def test_a_key_may_end_like_the_page_of_a_history(past: FlaskClient, story: Story) -> None:
+    story.installation.put({"type": "model", "key": "listening/history", "name": "Listening"})
+    story.installation.tell(("model", "listening/history"))
+    path = "/e/model/registry/listening/history"
+    assert "<h1>Listening</h1>" in past.get(path, headers=HTML).text
+    assert "<h1>History of Listening</h1>" in past.get(f"{path}/history", headers=HTML).text
+    shown: Any = past.get("/api/v1/entities/model/registry/listening/history").json
+    assert shown["name"] == "Listening"
+
+
+def test_differences_of_an_entity_and_of_the_graph(past: FlaskClient, story: Story) -> None:
+    def patch(**asked: str) -> set[str]:
+        headers = {"Accept": "application/rdf-patch"}
+        answer = past.get("/api/v1/diff", query_string=asked, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert answer.text.splitlines()[0] == "TX ." and answer.text.endswith("TC .\n")
+        return set(answer.text.splitlines()[1:-1])
+
+    span = {"from": story.created, "to": story.changed}
+    lines = patch(**span, entity="model/registry/ranker")
+    assert lines == patch(**span), "nothing else changed"
+    assert any(line.startswith("A ") and '"Front page ranker"' in line for line in lines)
+    assert any(line.startswith("D ") and '"Home ranker"' in line for line in lines)
+    back = patch(**{"from": story.changed, "to": story.created})
+    assert back == {{"A": "D", "D": "A"}[line[0]] + line[1:] for line in lines}
+    told: Any = past.get("/api/v1/diff", query_string=span).json
+    assert told["asserted_total"] + told["retracted_total"] == len(lines)
+    assert "Front page ranker" in {said["value"]["text"] for said in told["asserted"]}
+    whole = {"from": story.before, "to": story.changed}
+    assert all(line.startswith("A ") for line in patch(**whole))
+    assert past.get("/api/v1/diff", query_string={"from": story.before}).status_code == 400
+    unknown = {**span, "entity": "model/registry/nothing"}
+    assert past.get("/api/v1/diff", query_string=unknown).status_code == 404

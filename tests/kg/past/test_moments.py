@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from kg.errors import BadInput
-from kg.past import read_moment
+from kg.past.moments import read_moment
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
