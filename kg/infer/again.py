@@ -21,9 +21,9 @@ from kg.infer.reasons import DERIVATIONS, Reasons
 from kg.infer.rules import Rules
 from kg.iris import term
 from kg.store import GraphStore
-from kg.terms import Statement, literal, moment, text_of
+from kg.terms import Statement, literal, moment, node, text_of
 
-SIZE: Final = 2_000
+SIZE: Final = 10_000
 """Statements that are settled in one draft."""
 
 _RULES = "urn:mlgraph:rules"
@@ -51,8 +51,8 @@ def derive_again(
 
     Each is to be committed before the next is asked for. What is linked is left to `kg.resolve`.
     """
-    known = {*rules.properties, iris.SAME_THING_AS}
-    former = {q[1] for q in _derived(store) if q[1] not in known}
+    kept = {*rules.properties, iris.SAME_THING_AS}
+    former = {q[1] for q in _derived(store) if q[1] not in kept}
     for name in (*sorted(former), *rules.properties):
         if name in rules.recursive:
             wanted = _closure(store, rules, name, size)
@@ -64,11 +64,12 @@ def derive_again(
             todo: Iterable[Statement] = wanted
         else:
             todo = chain(_of(store, name), _found(store, rules, name, size))
+        known = _has_reasons(store, name)
         for some in _some(todo, size):
             draft = Draft(store)
             reasons = Reasons(draft, at=moment(now()))
             for statement in some:
-                settle(draft, reasons, rules, statement, known=True)
+                settle(draft, reasons, rules, statement, known=known)
             yield draft
     last = Draft(store)
     hold_fingerprint(last, rules)
@@ -80,6 +81,12 @@ def _derived(store: GraphStore) -> Iterator[Statement]:
     for quad in store.quads(graph=DERIVED):
         if not quad[0].startswith(DERIVATIONS) and quad[0] != _RULES:
             yield quad[:3]
+
+
+def _has_reasons(store: GraphStore, name: str) -> bool:
+    """Whether statements of a property are explained; not if only sub-properties ever gave them."""
+    found = store.quads(predicate=iris.DERIVED_BY, value=node(name), graph=DERIVED)
+    return next(iter(found), None) is not None
 
 
 def _of(store: GraphStore, name: str) -> Iterator[Statement]:

@@ -118,6 +118,7 @@ def test_what_is_under_it_is_explained_in_turn(world: Asked) -> None:
 def test_a_sub_property_is_explained_by_its_axiom(world: Asked) -> None:
     world.tell("source", INSTANCE)
     (way,) = world.why("model-instance/test/i", "dependsOn", "pipeline-run/test/r").ways
+    assert way.first == way.confirmed is not None
     assert way.axiom == "mlg:dependsOn ⊒ mlg:producedBy"
     assert way.steps[0].stated
 
@@ -187,12 +188,22 @@ def test_what_does_not_hold_is_answered_with_what_is_missing(world: Asked) -> No
         world.why("model/test/unknown", "ownedBy", "person/test/p")
 
 
+@pytest.mark.parametrize("text", ["a\udcffb", 'quoted "text"', "line\nbreak", "http://e/ x>"])
+def test_any_text_may_be_asked_for(text: str, world: Asked) -> None:
+    world.tell("source", entity("model/m"))
+    with pytest.raises(NotFound):
+        world.why("model/test/m", "dct:title", text)
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
         (("model/test/m", "asociatedWithTest", "experiment/test/t"), "associatedWithTest"),
         (("model/test/m", "nothing:like", "experiment/test/t"), "no property"),
         (("model", "ownedBy", "person/test/p"), "does not name an entity"),
+        (("http://e/ x>", "ownedBy", "person/test/p"), "no IRI"),
+        (("model/test/m#a b", "ownedBy", "person/test/p"), "no IRI"),
+        (("mlgc:a<b", "ownedBy", "person/test/p"), "no IRI"),
         (("model/test/m", "owns", "nobody"), "does not name an entity"),
     ],
 )
