@@ -18,7 +18,7 @@ from kg.draft import DERIVED, DOUBLED, STEWARD
 from kg.entity import Portrayer
 from kg.errors import BadInput, BadIri, MlgError, NotFound
 from kg.facts import Overlay
-from kg.infer import Derivation, Rule, Rules, derivations, missing_step, walk
+from kg.infer import Derivation, Rule, Rules, Step, derivations, missing_step, shortest, walk
 from kg.iris import PREFIXES, EntityRef, compact, graph
 from kg.terms import Quad, Statement, iri_of, literal, node, quoted, term, text_of
 from kg.views import Explanation, Named, Statedness, Way
@@ -42,9 +42,15 @@ def why(
     what is missing, for a fact that does not.
     """
     asked = _Question(portrayer).statement(subject, predicate, value)
-    if not portrayer.checkpoint.holds(asked):
-        raise _why_not(portrayer, rules, asked)
-    return _Explainer(portrayer, rules).explain(asked)
+    facts = portrayer.checkpoint
+    if facts.holds(asked):
+        return _Explainer(portrayer, rules).explain(asked)
+    start, name, end = asked
+    if portrayer.vocabulary.is_transitive(name) and (
+        path := shortest(facts, name, start, iri_of(end))
+    ):
+        return _Explainer(portrayer, rules).along(asked, path)
+    raise _why_not(portrayer, rules, asked)
 
 
 # --- what is asked ------------------------------------------------------------------------------
@@ -146,6 +152,18 @@ class _Explainer:
             ways=tuple(ways),
             paths=paths + len(narrower),
         )
+
+    def along(self, statement: Statement, path: list[Statement]) -> Explanation:
+        """Of a transitive property whose closure is not stored: a shortest way."""
+        name = statement[1]
+        label = self._label(name)
+        rule = Named(iri=name, name=f"{label} → {label} ⇒ {label}, by a shortest path")
+        way = Way(
+            rule=rule,
+            axiom=str(Rule(derives=name, path=(Step(predicate=name),) * 2)),
+            steps=tuple(self.explain(step, 1) for step in path),
+        )
+        return Explanation(fact=self.portrayer.said(statement), derived=True, ways=(way,), paths=1)
 
     def _narrower(self, statement: Statement) -> list[tuple[Rule, Statement]]:
         """The facts that imply this one by being said with a narrower property."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from kg.infer.again import derive_again, held_fingerprint, hold_fingerprint
 from kg.infer.derive import enrich, missing_step, walk
+from kg.infer.paths import shortest
 from kg.infer.reasons import MAX_SUPPORTS, Derivation, derivations
 from kg.infer.rules import Rule, Rules, Step, read_rules
 
@@ -25,5 +26,6 @@ __all__ = [
     "hold_fingerprint",
     "missing_step",
     "read_rules",
+    "shortest",
     "walk",
 ]

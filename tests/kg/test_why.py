@@ -123,6 +123,26 @@ def test_a_sub_property_is_explained_by_its_axiom(world: Asked) -> None:
     assert way.steps[0].stated
 
 
+def test_a_far_dependency_is_explained_by_a_shortest_path(world: Asked) -> None:
+    """The closure of a large transitive property is stored nowhere, and holds all the same."""
+    world.tell("source", INSTANCE, RUN, CELL)
+    data = entity("dataset-version/d", ("versionOf", "dataset/d"), ("dependsOn", "pipeline-run/r"))
+    world.tell("source", data)
+    found = world.why("model-instance/test/i", "dependsOn", "dataset/test/d")
+    (way,) = found.ways
+    assert [step.fact.value.iri for step in way.steps] == [
+        iri("dataset-version/d"),
+        iri("dataset/d"),
+    ]
+    assert all(step.derived for step in way.steps)
+    back = world.why("dataset/test/d", "impacts", "model-instance/test/i")
+    assert back == found
+    ring = world.why("pipeline-run/test/r", "dependsOn", "pipeline-run/test/r")
+    assert len(ring.ways[0].steps) == 2
+    with pytest.raises(NotFound):
+        world.why("dataset/test/d", "dependsOn", "model-instance/test/i")
+
+
 def test_who_states_a_fact_in_which_layer(world: Asked) -> None:
     asked = ("model/test/m", "dcat:keyword", "gold")
     world.tell("source", entity("model/m", title="Ranker"))
