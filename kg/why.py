@@ -243,15 +243,25 @@ class _Explainer:
         about = self._revision(statement, entity, layer)
         said = {predicate: value for _, predicate, value, _ in about}
         text = {p: text_of(said[p]) for p in said}
-        source = next(iter(self.portrayer.checkpoint.objects(entity, iris.RECORDED_BY)), None)
         return Statedness(
             layer=layer,
-            source=self.portrayer.named(iri_of(source)) if source and layer == "source" else None,
+            source=self._source(entity) if layer == "source" else None,
             by=text.get(iris.STATED_BY),
             revision=about[0][0] if about else None,
             recorded_at=_moment(text.get(iris.RECORDED_AT)),
             caused_by=text.get(iris.CAUSED_BY),
         )
+
+    def _source(self, entity: str) -> Named | None:
+        """The system that records an entity, or that its IRI names as its owner."""
+        for value in self.portrayer.checkpoint.objects(entity, iris.RECORDED_BY):
+            return self.portrayer.named(iri_of(value))
+        minter = self.portrayer.minter
+        try:
+            source = iris.source_system(minter.parse(entity).source)
+        except BadIri:
+            return None
+        return self.portrayer.named(minter.mint(source))
 
     def _revision(self, statement: Statement, entity: str, layer: str) -> list[Quad]:
         """The latest revision that asserts a statement, in this layer if any does; or, since the
