@@ -29,14 +29,17 @@ _Changed = Mapping[str, set[Statement]]
 """Statements by their predicate."""
 
 
-def enrich(draft: Draft, rules: Rules, *, at: datetime) -> None:
-    """Derives again what the draft's changes can affect, in an order in which nothing is missed."""
+def enrich(draft: Draft, rules: Rules, *, at: datetime, only: Sequence[str] | None = None) -> None:
+    """Derives again what the draft's changes can affect, in an order in which nothing is missed.
+
+    ``only`` are the properties to derive, if not all.
+    """
     changed = _by_predicate(draft.changes())
     lost = _by_predicate(s for said in draft.retracted.values() for s in said)
     unbacked = _by_predicate(draft.unbacked())
     either = draft.facts.either()
     reasons = Reasons(draft, at=moment(at))
-    for name in rules.properties:
+    for name in rules.properties if only is None else only:
         todo = candidates(rules, name, changed, either)
         gone: set[Statement] = set()
         if name in rules.recursive and (lost or name in unbacked):

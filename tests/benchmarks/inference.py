@@ -103,7 +103,7 @@ def _fill(store: EmbeddedStore, file: Path, entities: Iterable[Entity]) -> None:
 def _derive(store: EmbeddedStore, rules: Rules) -> int:
     """How many drafts had something to write; what history keeps of them is not part of this."""
     written = 0
-    for draft in derive_again(store, rules, now=lambda: AT):
+    for draft in derive_again(store, rules, now=lambda: AT, everything=True):
         if change := draft.change():
             store.apply(change)
             written += 1
