@@ -45,10 +45,11 @@ def why(
     facts = portrayer.checkpoint
     if facts.holds(asked):
         return _Explainer(portrayer, rules).explain(asked)
-    start, name, end = asked
-    if portrayer.vocabulary.is_transitive(name) and (
-        path := shortest(facts, name, start, iri_of(end))
-    ):
+    start, name, end = asked[0], asked[1], iri_of(asked[2])
+    mirrored = (end, name, node(start))
+    if end and portrayer.vocabulary.is_symmetric(name) and facts.holds(mirrored):
+        return _Explainer(portrayer, rules).explain(mirrored)
+    if portrayer.vocabulary.is_transitive(name) and (path := shortest(facts, name, start, end)):
         return _Explainer(portrayer, rules).along(asked, path)
     raise _why_not(portrayer, rules, asked)
 
@@ -71,7 +72,10 @@ class _Question:
         return start, link, self._value(start, link, value)
 
     def _property(self, text: str) -> str:
-        """A property by its IRI, its compact name, or its name in our ontology alone."""
+        """A property by its IRI, its compact name, or its name in our ontology alone.
+
+        One of another vocabulary may be unknown to ours, and stated all the same.
+        """
         vocabulary = self.portrayer.vocabulary
         name = text.removeprefix("<").removesuffix(">")
         prefix, colon, local = name.partition(":")
@@ -79,8 +83,9 @@ class _Question:
             name = PREFIXES[prefix] + local
         elif not colon:
             name = PREFIXES["mlg"] + name
-        if vocabulary.is_term(name):
-            return name
+        foreign = not name.startswith(PREFIXES["mlg"])
+        if vocabulary.is_term(name) or (foreign and (prefix in PREFIXES or "://" in name)):
+            return _valid(name)
         known = {known.removeprefix(PREFIXES["mlg"]) for known in vocabulary.properties}
         near = difflib.get_close_matches(text.rpartition(":")[2], sorted(known), n=_NEAR)
         hint = f"; did you mean {', '.join(near)}?" if near else "."

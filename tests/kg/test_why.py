@@ -143,6 +143,19 @@ def test_a_far_dependency_is_explained_by_a_shortest_path(world: Asked) -> None:
         world.why("dataset/test/d", "dependsOn", "model-instance/test/i")
 
 
+def test_what_holds_both_ways_is_explained_either_way(world: Asked) -> None:
+    world.tell("steward", steward("model/m", ("differentThingFrom", "model/n")))
+    (stated,) = world.why("model/test/n", "differentThingFrom", "model/test/m").stated
+    assert stated.layer == "steward"
+
+
+def test_a_property_of_another_vocabulary_may_be_one_that_the_ontology_lacks(world: Asked) -> None:
+    world.tell("source", entity("model/m", ("dct:spatial", "dataset/earth")))
+    assert not VOCABULARY.is_term(term("dct:spatial"))
+    for name in ("dct:spatial", term("dct:spatial")):
+        assert world.why("model/test/m", name, "dataset/test/earth").stated
+
+
 def test_who_states_a_fact_in_which_layer(world: Asked) -> None:
     asked = ("model/test/m", "dcat:keyword", "gold")
     world.tell("source", entity("model/m", title="Ranker"))
