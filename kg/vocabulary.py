@@ -27,6 +27,7 @@ _COMMENT, _SELECT = term("rdfs:comment"), term("sh:select")
 _PREFIXES, _DECLARE = term("sh:prefixes"), term("sh:declare")
 _PREFIX, _NAMESPACE = term("sh:prefix"), term("sh:namespace")
 _SYMMETRIC = node(term("owl:SymmetricProperty"))
+_TRANSITIVE = node(term("owl:TransitiveProperty"))
 _KEYWORDS = term("schema:keywords")
 
 
@@ -85,6 +86,10 @@ class Vocabulary:
             for iri, facts in self._facts.items()
             if iri.startswith(PREFIXES["mlg"]) and kinds.intersection(facts.get(iris.TYPE, ()))
         )
+
+    def is_transitive(self, iri: str) -> bool:
+        """Whether a property leads on from where it leads to."""
+        return _TRANSITIVE in self._facts.get(iri, {}).get(iris.TYPE, ())
 
     def is_term(self, iri: str) -> bool:
         return iri in self._facts

@@ -16,11 +16,11 @@ from typing import Final
 from kg import iris
 from kg.draft import DERIVED, DOUBLED, STEWARD
 from kg.entity import Portrayer
-from kg.errors import BadInput, MlgError, NotFound
+from kg.errors import BadInput, BadIri, MlgError, NotFound
 from kg.facts import Overlay
-from kg.infer import Derivation, Rule, Rules, derivations, missing_step, walk
+from kg.infer import Derivation, Rule, Rules, Step, derivations, missing_step, shortest, walk
 from kg.iris import PREFIXES, EntityRef, compact, graph
-from kg.terms import Quad, Statement, iri_of, literal, node, quoted, text_of
+from kg.terms import Quad, Statement, iri_of, literal, node, quoted, term, text_of
 from kg.views import Explanation, Named, Statedness, Way
 
 DEEPEST: Final = 12
@@ -42,9 +42,16 @@ def why(
     what is missing, for a fact that does not.
     """
     asked = _Question(portrayer).statement(subject, predicate, value)
-    if not portrayer.checkpoint.holds(asked):
-        raise _why_not(portrayer, rules, asked)
-    return _Explainer(portrayer, rules).explain(asked)
+    facts = portrayer.checkpoint
+    if facts.holds(asked):
+        return _Explainer(portrayer, rules).explain(asked)
+    start, name, end = asked[0], asked[1], iri_of(asked[2])
+    mirrored = (end, name, node(start))
+    if end and portrayer.vocabulary.is_symmetric(name) and facts.holds(mirrored):
+        return _Explainer(portrayer, rules).explain(mirrored)
+    if portrayer.vocabulary.is_transitive(name) and (path := shortest(facts, name, start, end)):
+        return _Explainer(portrayer, rules).along(asked, path)
+    raise _why_not(portrayer, rules, asked)
 
 
 # --- what is asked ------------------------------------------------------------------------------
@@ -65,7 +72,10 @@ class _Question:
         return start, link, self._value(start, link, value)
 
     def _property(self, text: str) -> str:
-        """A property by its IRI, its compact name, or its name in our ontology alone."""
+        """A property by its IRI, its compact name, or its name in our ontology alone.
+
+        One of another vocabulary may be unknown to ours, and stated all the same.
+        """
         vocabulary = self.portrayer.vocabulary
         name = text.removeprefix("<").removesuffix(">")
         prefix, colon, local = name.partition(":")
@@ -73,9 +83,10 @@ class _Question:
             name = PREFIXES[prefix] + local
         elif not colon:
             name = PREFIXES["mlg"] + name
-        if vocabulary.is_term(name):
-            return name
-        known = {term.removeprefix(PREFIXES["mlg"]) for term in vocabulary.properties}
+        foreign = not name.startswith(PREFIXES["mlg"])
+        if vocabulary.is_term(name) or (foreign and (prefix in PREFIXES or "://" in name)):
+            return _valid(name)
+        known = {known.removeprefix(PREFIXES["mlg"]) for known in vocabulary.properties}
         near = difflib.get_close_matches(text.rpartition(":")[2], sorted(known), n=_NEAR)
         hint = f"; did you mean {', '.join(near)}?" if near else "."
         raise BadInput(f"{text!r} is no property of the ontology{hint}", predicate=text)
@@ -85,13 +96,13 @@ class _Question:
         name = text.removeprefix("<").removesuffix(">")
         prefix, _, local = name.partition(":")
         if prefix in PREFIXES and not local.startswith("//"):
-            return PREFIXES[prefix] + local
+            return _valid(PREFIXES[prefix] + local)
         minter = self.portrayer.minter
         if "://" in name and not name.startswith(("aip://", minter.prefix)):
-            return name
+            return _valid(name)
         entity, _, part = name.partition("#")
         found = minter.mint(minter.resolve(entity))
-        return f"{found}#{part}" if part else found
+        return _valid(f"{found}#{part}") if part else found
 
     def _value(self, subject: str, link: str, text: str) -> str:
         """The value that is meant: one that the subject has with this text, else a thing."""
@@ -101,7 +112,15 @@ class _Question:
         try:
             return node(self._iri(text))
         except BadInput:
-            return literal(text)
+            return literal(text.encode("utf-8", "replace").decode())
+
+
+def _valid(iri: str) -> str:
+    try:
+        term(node(iri))
+    except ValueError as error:
+        raise BadIri(f"{iri!r} is no IRI: {error}.", iri=iri) from error
+    return iri
 
 
 # --- why ----------------------------------------------------------------------------------------
@@ -128,8 +147,9 @@ class _Explainer:
         derived = graphs.has((*statement, DERIVED))
         kept, paths = derivations(graphs, statement) if derived else ([], 0)
         narrower = self._narrower(statement) if derived else []
-        ways = [self._narrow(rule, under, depth) for rule, under in narrower]
-        ways.extend(self._way(statement, d, depth) for d in kept if self._shown <= MOST)
+        since = self._since(statement) if derived else None
+        ways = [self._narrow(rule, under, since, depth) for rule, under in narrower]
+        ways.extend(self._way(statement, d, since, depth) for d in kept if self._shown <= MOST)
         return Explanation(
             fact=said,
             stated=tuple(self._stated(statement, derived=derived)),
@@ -137,6 +157,18 @@ class _Explainer:
             ways=tuple(ways),
             paths=paths + len(narrower),
         )
+
+    def along(self, statement: Statement, path: list[Statement]) -> Explanation:
+        """Of a transitive property whose closure is not stored: a shortest way."""
+        name = statement[1]
+        label = self._label(name)
+        rule = Named(iri=name, name=f"{label} → {label} ⇒ {label}, by a shortest path")
+        way = Way(
+            rule=rule,
+            axiom=str(Rule(derives=name, path=(Step(predicate=name),) * 2)),
+            steps=tuple(self.explain(step, 1) for step in path),
+        )
+        return Explanation(fact=self.portrayer.said(statement), derived=True, ways=(way,), paths=1)
 
     def _narrower(self, statement: Statement) -> list[tuple[Rule, Statement]]:
         """The facts that imply this one by being said with a narrower property."""
@@ -150,15 +182,24 @@ class _Explainer:
             ((r, s) for r, s in found if self.portrayer.checkpoint.holds(s)), key=lambda x: x[1]
         )
 
-    def _narrow(self, rule: Rule, under: Statement, depth: int) -> Way:
+    def _since(self, statement: Statement) -> datetime | None:
+        """When the graph first held a derived fact, by its history: the least that is known."""
+        about = self._revision(statement, statement[0].partition("#")[0], "derived")
+        return next((_moment(text_of(q[2])) for q in about if q[1] == iris.RECORDED_AT), None)
+
+    def _narrow(self, rule: Rule, under: Statement, since: datetime | None, depth: int) -> Way:
         label = self._label(rule.path[0].predicate)
         return Way(
             rule=Named(iri=rule.derives, name=f"{label} ⇒ {self._label(rule.derives)}"),
             axiom=str(rule),
             steps=(self.explain(under, depth + 1),),
+            first=since,
+            confirmed=since,
         )
 
-    def _way(self, statement: Statement, derivation: Derivation, depth: int) -> Way:
+    def _way(
+        self, statement: Statement, derivation: Derivation, since: datetime | None, depth: int
+    ) -> Way:
         rule, path = self._path(statement, derivation)
         if rule is None:
             name = self._label(derivation.rule)
@@ -169,8 +210,8 @@ class _Explainer:
             rule=Named(iri=derivation.rule, name=name),
             axiom=str(rule) if rule else None,
             steps=tuple(self.explain(step, depth + 1) for step in path),
-            first=_moment(derivation.first),
-            confirmed=_moment(derivation.confirmed),
+            first=_moment(derivation.first) or since,
+            confirmed=_moment(derivation.confirmed) or since,
         )
 
     def _path(
@@ -207,15 +248,25 @@ class _Explainer:
         about = self._revision(statement, entity, layer)
         said = {predicate: value for _, predicate, value, _ in about}
         text = {p: text_of(said[p]) for p in said}
-        source = next(iter(self.portrayer.checkpoint.objects(entity, iris.RECORDED_BY)), None)
         return Statedness(
             layer=layer,
-            source=self.portrayer.named(iri_of(source)) if source and layer == "source" else None,
+            source=self._source(entity) if layer == "source" else None,
             by=text.get(iris.STATED_BY),
             revision=about[0][0] if about else None,
             recorded_at=_moment(text.get(iris.RECORDED_AT)),
             caused_by=text.get(iris.CAUSED_BY),
         )
+
+    def _source(self, entity: str) -> Named | None:
+        """The system that records an entity, or that its IRI names as its owner."""
+        for value in self.portrayer.checkpoint.objects(entity, iris.RECORDED_BY):
+            return self.portrayer.named(iri_of(value))
+        minter = self.portrayer.minter
+        try:
+            source = iris.source_system(minter.parse(entity).source)
+        except BadIri:
+            return None
+        return self.portrayer.named(minter.mint(source))
 
     def _revision(self, statement: Statement, entity: str, layer: str) -> list[Quad]:
         """The latest revision that asserts a statement, in this layer if any does; or, since the

@@ -94,7 +94,7 @@ class Worker:
             self._wire(sources, executor, vocabulary, engine=engine)
             if derives_again and self.writer.has_other_axioms:
                 self._say("running", "The axioms have changed; what follows is derived again.")
-                self.rebuild_derived()
+                self.rebuild_derived(everything=False)
             self._say("running")
             self._stack = opening.pop_all()
 
@@ -287,14 +287,19 @@ class Worker:
         self.publish()
         return moved
 
-    def rebuild_derived(self, *, progress: Callable[[int], None] = lambda moved: None) -> int:
-        """Derives all again by the ontology's axioms; answers how many statements moved."""
+    def rebuild_derived(
+        self, *, everything: bool = True, progress: Callable[[int], None] = lambda moved: None
+    ) -> int:
+        """Derives all again by the ontology's axioms, or what has other axioms now.
+
+        Answers how many statements moved.
+        """
 
         def so_far(moved: int) -> None:
             self._publish_if_due()
             progress(moved)
 
-        moved = self.writer.rebuild_derived(now=self._now, progress=so_far)
+        moved = self.writer.rebuild_derived(now=self._now, everything=everything, progress=so_far)
         self.publish()
         return moved
 

@@ -7,8 +7,9 @@ explanation of each derived statement in graph ``derived``.
 
 from __future__ import annotations
 
-from kg.infer.again import derive_again, held_fingerprint, hold_fingerprint
+from kg.infer.again import derive_again, held_fingerprints, hold_fingerprints
 from kg.infer.derive import enrich, missing_step, walk
+from kg.infer.paths import shortest
 from kg.infer.reasons import MAX_SUPPORTS, Derivation, derivations
 from kg.infer.rules import Rule, Rules, Step, read_rules
 
@@ -21,9 +22,10 @@ __all__ = [
     "derivations",
     "derive_again",
     "enrich",
-    "held_fingerprint",
-    "hold_fingerprint",
+    "held_fingerprints",
+    "hold_fingerprints",
     "missing_step",
     "read_rules",
+    "shortest",
     "walk",
 ]

@@ -2,84 +2,122 @@
 
 Nothing is thrown away first: what is still true stays as it is, with its times. The work is a
 sequence of drafts of bounded size, each committed before the next is made, property by property in
-the order of the rules; a crash between two leaves a graph that the next run brings in line. The
-fingerprint of the rules is the last thing written, so a run that was cut off is known.
+the order of the rules. The fingerprint of a property's rules is written when it is done, so a run that
+was cut off goes on there, and after a change of axioms only those properties are derived again whose
+own rules are others; what follows from their statements comes with them, as in any draft.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain, islice
 from typing import Final
 
 from kg import iris
-from kg.draft import DERIVED, DOUBLED, STEWARD, Draft
+from kg.draft import DERIVED, DOUBLED, STEWARD, Draft, Graphs
 from kg.facts import Properties
-from kg.infer.derive import candidates, settle
+from kg.infer.derive import candidates, enrich, settle
 from kg.infer.reasons import DERIVATIONS, Reasons
 from kg.infer.rules import Rules
 from kg.iris import term
 from kg.store import GraphStore
-from kg.terms import Statement, literal, moment, text_of
+from kg.terms import Statement, literal, moment, node, text_of
 
-SIZE: Final = 2_000
+SIZE: Final = 10_000
 """Statements that are settled in one draft."""
 
-_RULES = "urn:mlgraph:rules"
 _FINGERPRINT = term("mlg:ruleFingerprint")
 
 
-def held_fingerprint(store: GraphStore) -> str | None:
-    """The fingerprint of the rules by which the derived layer was last made, or None."""
-    found = store.quads(subject=_RULES, predicate=_FINGERPRINT, graph=DERIVED)
-    return next((text_of(quad[2]) for quad in found), None)
+def held_fingerprints(graphs: Graphs) -> dict[str, str]:
+    """By property, the fingerprint of the rules by which its derived statements were last made."""
+    found = graphs.quads(predicate=_FINGERPRINT, graph=DERIVED)
+    return {name: text_of(value) for name, _, value, _ in found}
 
 
-def hold_fingerprint(draft: Draft, rules: Rules) -> None:
-    """Notes in a draft that the derived layer is that of these rules."""
-    now = (_RULES, _FINGERPRINT, literal(rules.fingerprint), DERIVED)
-    for old in list(draft.store.quads(subject=_RULES, predicate=_FINGERPRINT, graph=DERIVED)):
-        draft.remove(old)
-    draft.add(now)
+def hold_fingerprints(draft: Draft, rules: Rules) -> None:
+    """Notes in the first draft of a store that what is derived is derived by these rules."""
+    for name in rules.properties:
+        _hold(draft, rules, name)
+
+
+def _hold(draft: Draft, rules: Rules, name: str) -> None:
+    for quad in list(draft.store.quads(subject=name, predicate=_FINGERPRINT, graph=DERIVED)):
+        draft.remove(quad)
+    if name in rules.fingerprints:
+        draft.add((name, _FINGERPRINT, literal(rules.fingerprints[name]), DERIVED))
 
 
 def derive_again(
-    store: GraphStore, rules: Rules, *, now: Callable[[], datetime], size: int = SIZE
+    store: GraphStore,
+    rules: Rules,
+    *,
+    now: Callable[[], datetime],
+    everything: bool = False,
+    size: int = SIZE,
 ) -> Iterator[Draft]:
     """The drafts that bring the derived layer in line with the rules.
 
-    Each is to be committed before the next is asked for. What is linked is left to `kg.resolve`.
+    Each is to be committed before the next is asked for. Links are left to `kg.resolve`.
     """
-    known = {*rules.properties, iris.SAME_THING_AS}
-    former = {q[1] for q in _derived(store) if q[1] not in known}
-    for name in (*sorted(former), *rules.properties):
-        if name in rules.recursive:
-            wanted = _closure(store, rules, name, size)
-            doubtful = [s for s in _of(store, name) if s not in wanted]
-            for some in _some(doubtful, size):
-                yield _withdrawn(store, some, at=now())
-            for some in _some((s for s in wanted if not store.has((*s, DERIVED))), size):
-                yield _stated(store, some)
-            todo: Iterable[Statement] = wanted
-        else:
-            todo = chain(_of(store, name), _found(store, rules, name, size))
-        for some in _some(todo, size):
-            draft = Draft(store)
-            reasons = Reasons(draft, at=moment(now()))
-            for statement in some:
-                settle(draft, reasons, rules, statement, known=True)
-            yield draft
+    held = held_fingerprints(store)
+    former = held.keys() - rules.fingerprints.keys()
+    if everything or not held:
+        kept = {*rules.properties, iris.SAME_THING_AS}
+        former |= {s[1] for s in _derived(store) if s[1] not in kept}
+    for name in sorted(former):
+        yield from _drafts(store, rules, name, rules.properties, now, size)
+    for place, name in enumerate(rules.properties):
+        if everything or held.get(name) != rules.fingerprints[name]:
+            yield from _drafts(store, rules, name, rules.properties[place + 1 :], now, size)
+
+
+def _drafts(
+    store: GraphStore,
+    rules: Rules,
+    name: str,
+    later: Sequence[str],
+    now: Callable[[], datetime],
+    size: int,
+) -> Iterator[Draft]:
+    """Those of one property, each with what follows of later ones; its fingerprint is the last."""
+    todo: Iterable[Statement]
+    if name in rules.recursive:
+        wanted = _closure(store, rules, name, size)
+        doubtful = [s for s in _of(store, name) if s not in wanted]
+        missing = [s for s in wanted if not store.has((*s, DERIVED))]
+        for some in _some(doubtful, size):
+            yield _withdrawn(store, rules, later, some, at=now())
+        for some in _some(missing, size):  # all of them before any is explained by the others
+            yield _stated(store, rules, later, some, at=now())
+        todo = wanted
+    else:
+        todo = chain(_of(store, name), _found(store, rules, name, size))
+    known = _has_reasons(store, name)
+    for some in _some(todo, size):
+        draft, at = Draft(store), now()
+        reasons = Reasons(draft, at=moment(at))
+        for statement in some:
+            settle(draft, reasons, rules, statement, known=known)
+        enrich(draft, rules, at=at, only=later)
+        yield draft
     last = Draft(store)
-    hold_fingerprint(last, rules)
+    _hold(last, rules, name)
     yield last
 
 
 def _derived(store: GraphStore) -> Iterator[Statement]:
     """The derived statements, without what is kept about them."""
     for quad in store.quads(graph=DERIVED):
-        if not quad[0].startswith(DERIVATIONS) and quad[0] != _RULES:
+        if not quad[0].startswith(DERIVATIONS) and quad[1] != _FINGERPRINT:
             yield quad[:3]
+
+
+def _has_reasons(store: GraphStore, name: str) -> bool:
+    """Whether statements of a property are explained; not if only sub-properties ever gave them."""
+    found = store.quads(predicate=iris.DERIVED_BY, value=node(name), graph=DERIVED)
+    return next(iter(found), None) is not None
 
 
 def _of(store: GraphStore, name: str) -> Iterator[Statement]:
@@ -92,19 +130,35 @@ def _some(statements: Iterable[Statement], size: int) -> Iterator[list[Statement
         yield some
 
 
-def _withdrawn(store: GraphStore, statements: Iterable[Statement], *, at: datetime) -> Draft:
+def _withdrawn(
+    store: GraphStore,
+    rules: Rules,
+    later: Sequence[str],
+    statements: Iterable[Statement],
+    *,
+    at: datetime,
+) -> Draft:
     draft = Draft(store)
     reasons = Reasons(draft, at=moment(at))
     for statement in statements:
         reasons.set(statement, ())
         draft.withdraw(statement[0].partition("#")[0], "derived", statement)
+    enrich(draft, rules, at=at, only=later)
     return draft
 
 
-def _stated(store: GraphStore, statements: Iterable[Statement]) -> Draft:
+def _stated(
+    store: GraphStore,
+    rules: Rules,
+    later: Sequence[str],
+    statements: Iterable[Statement],
+    *,
+    at: datetime,
+) -> Draft:
     draft = Draft(store)
     for statement in statements:
         draft.state(statement[0].partition("#")[0], "derived", statement)
+    enrich(draft, rules, at=at, only=later)
     return draft
 
 

@@ -29,14 +29,17 @@ _Changed = Mapping[str, set[Statement]]
 """Statements by their predicate."""
 
 
-def enrich(draft: Draft, rules: Rules, *, at: datetime) -> None:
-    """Derives again what the draft's changes can affect, in an order in which nothing is missed."""
+def enrich(draft: Draft, rules: Rules, *, at: datetime, only: Sequence[str] | None = None) -> None:
+    """Derives again what the draft's changes can affect, in an order in which nothing is missed.
+
+    ``only`` are the properties to derive, if not all.
+    """
     changed = _by_predicate(draft.changes())
     lost = _by_predicate(s for said in draft.retracted.values() for s in said)
     unbacked = _by_predicate(draft.unbacked())
     either = draft.facts.either()
     reasons = Reasons(draft, at=moment(at))
-    for name in rules.properties:
+    for name in rules.properties if only is None else only:
         todo = candidates(rules, name, changed, either)
         gone: set[Statement] = set()
         if name in rules.recursive and (lost or name in unbacked):
@@ -46,11 +49,10 @@ def enrich(draft: Draft, rules: Rules, *, at: datetime) -> None:
         while todo:
             came: set[Statement] = set()
             for statement in todo:
-                before = draft.is_derived(statement)
-                holds = settle(draft, reasons, rules, statement, known=statement in gone)
-                if holds and not before:
+                moved = settle(draft, reasons, rules, statement, known=statement in gone)
+                if moved > 0:
                     came.add(statement)
-                elif before and not holds:
+                elif moved < 0:
                     lost[name].add(statement)
                     changed[name].add(statement)
             changed[name] |= came - gone
@@ -147,8 +149,8 @@ def _follow(facts: Facts, step: Step, start: str) -> Iterable[str]:
 
 def settle(
     draft: Draft, reasons: Reasons, rules: Rules, statement: Statement, *, known: bool
-) -> bool:
-    """Derives one statement again; answers whether it follows.
+) -> int:
+    """Derives one statement again; answers 1 if it came, -1 if it went, else 0.
 
     The reason of what a sub-property implies is the axiom itself, and is not kept. ``known`` says
     that the statement was derived before the draft, and may have reasons.
@@ -164,14 +166,14 @@ def settle(
     ]
     holds = holds or bool(paths)
     before = draft.is_derived(statement)
-    if paths or before or known:
+    if paths or known or (before and rules.chains(name)):
         reasons.set(statement, paths)
     entity = head.partition("#")[0]
     if holds and not before:
         draft.state(entity, "derived", statement)
     elif before and not holds:
         draft.withdraw(entity, "derived", statement)
-    return holds
+    return holds - before
 
 
 def walk(

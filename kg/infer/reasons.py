@@ -10,7 +10,7 @@ nothing. What a sub-property implies has no derivation; the reason is that axiom
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from kg import iris
@@ -41,36 +41,35 @@ class Reasons:
         known = self._known.get(statement)
         if known is None:
             known = self._known[statement] = self._stored(statement)
-        wanted = self._wanted(statement, sorted(paths))
-        stale, fresh = known.keys() - wanted.keys(), wanted.keys() - known.keys()
-        for name in stale:
-            for quad in known.pop(name):
-                self._draft.remove(quad)
-        if stale or fresh:
-            for name in known:
-                self._confirm(name, known[name])
-        for name in fresh:
+        ways = sorted(paths)
+        wanted = {_name(statement, path): path for path in ways[:MAX_SUPPORTS]}
+        if len(ways) > MAX_SUPPORTS:
+            wanted[_name(statement, (), f"{len(ways)} paths")] = ()
+        if known:
+            self._bring_in_line(known, wanted)
+        for name in wanted.keys() - known.keys():
             known[name] = [
                 (name, iris.REIFIES, quoted(statement), DERIVED),
                 (name, iris.DERIVED_BY, node(statement[1]), DERIVED),
                 (name, iris.RECORDED_AT, self._at, DERIVED),
-                *((name, predicate, value, DERIVED) for predicate, value in wanted[name]),
+                *((name, iris.SUPPORTED_BY, quoted(s), DERIVED) for s in wanted[name]),
             ]
+            if not wanted[name]:
+                count = literal(str(len(ways)), _INTEGER)
+                known[name].append((name, _PATH_COUNT, count, DERIVED))
             for quad in known[name]:
                 self._draft.add(quad)
 
-    def _wanted(
-        self, statement: Statement, paths: list[tuple[Statement, ...]]
-    ) -> dict[str, list[tuple[str, str]]]:
-        """What is to be said of each derivation, by its name."""
-        found = {
-            _name(statement, path): [(iris.SUPPORTED_BY, quoted(s)) for s in path]
-            for path in paths[:MAX_SUPPORTS]
-        }
-        if len(paths) > MAX_SUPPORTS:
-            count = literal(str(len(paths)), _INTEGER)
-            found[_name(statement, (), count)] = [(_PATH_COUNT, count)]
-        return found
+    def _bring_in_line(self, known: dict[str, list[Quad]], wanted: Collection[str]) -> None:
+        """Takes out what no longer holds; what stays is confirmed if anything comes or goes."""
+        stale = [name for name in known if name not in wanted]
+        if not stale and len(known) == len(wanted):
+            return
+        for name in stale:
+            for quad in known.pop(name):
+                self._draft.remove(quad)
+        for name, quads in known.items():
+            self._confirm(name, quads)
 
     def _confirm(self, name: str, quads: list[Quad]) -> None:
         confirmed = (name, _CONFIRMED_AT, self._at, DERIVED)

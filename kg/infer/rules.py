@@ -21,6 +21,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise, product
 from typing import Final
@@ -132,11 +133,14 @@ class Rules:
         """Where rules for a property use a predicate: the rule and the step's place in its path."""
         return ((r, i) for r, i in self._using.get(predicate, ()) if r.derives == name)
 
-    @property
-    def fingerprint(self) -> str:
-        """The same for the same rules, whatever their order in the ontology."""
-        lines = sorted(str(rule) for of in self._of.values() for rule in of)
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    @cached_property
+    def fingerprints(self) -> Mapping[str, str]:
+        """By property: the same for the same rules, whatever their order in the ontology."""
+        return {name: _fingerprint(self._of[name]) for name in self.properties}
+
+
+def _fingerprint(rules: Iterable[Rule]) -> str:
+    return hashlib.sha256("\n".join(sorted(map(str, rules))).encode()).hexdigest()
 
 
 def _check_regular(rule: Rule) -> None:

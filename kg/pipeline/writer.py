@@ -10,7 +10,7 @@ from kg import iris
 from kg.commit import commit, propose, replay, revised
 from kg.draft import Draft
 from kg.facts import Facts
-from kg.infer import Rules, derive_again, enrich, held_fingerprint, hold_fingerprint
+from kg.infer import Rules, derive_again, enrich, held_fingerprints, hold_fingerprints
 from kg.iris import Minter
 from kg.lineage import LineageIndex
 from kg.model import Change, Proposal
@@ -71,7 +71,7 @@ class Writer:
         if changes:
             self._revalidate(draft, changes, at)
             if self.store.version == 0:
-                hold_fingerprint(draft, self.rules)
+                hold_fingerprints(draft, self.rules)
         named = {subject for subject, predicate, _ in changes if predicate in iris.NAMES}
         found, stale = self._entries(draft.facts, draft.moved(), renamed=named)
         return Ready(draft=draft, changes=changes, at=at, entries=found, stale=stale)
@@ -145,14 +145,21 @@ class Writer:
     @property
     def has_other_axioms(self) -> bool:
         """Whether the derived layer was made by other axioms than those that hold now."""
-        return self.store.version > 0 and held_fingerprint(self.store) != self.rules.fingerprint
+        return self.store.version > 0 and held_fingerprints(self.store) != self.rules.fingerprints
 
     def rebuild_derived(
-        self, *, now: Callable[[], datetime], progress: Callable[[int], None] = lambda moved: None
+        self,
+        *,
+        now: Callable[[], datetime],
+        everything: bool,
+        progress: Callable[[int], None] = lambda moved: None,
     ) -> int:
-        """Derives all again by the axioms, and answers how many statements came or went."""
+        """Derives again by the axioms, and answers how many statements came or went.
+
+        That is everything, or what has other axioms now.
+        """
         moved = 0
-        for draft in derive_again(self.store, self.rules, now=now):
+        for draft in derive_again(self.store, self.rules, now=now, everything=everything):
             if not draft.change():
                 continue
             self.commit(draft, at=now())

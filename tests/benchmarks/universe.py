@@ -25,13 +25,13 @@ def payloads(count: int) -> Iterator[dict[str, Any]]:
     for payload in _people():
         yield payload
         made += 1
-    group = 0
+    number = 0
     while made < count:
-        for payload in _group(group):
+        for payload in group(number):
             if made < count:
                 yield payload
                 made += 1
-        group += 1
+        number += 1
 
 
 def source(count: int, *, name: str = "bench") -> MemorySource:
@@ -82,7 +82,7 @@ def _people() -> Iterator[dict[str, Any]]:
         }
 
 
-def _group(number: int) -> Iterator[dict[str, Any]]:
+def group(number: int) -> Iterator[dict[str, Any]]:
     """Twenty entities around one model."""
 
     def common(kind: str, key: str, **more: Any) -> dict[str, Any]:

@@ -21,7 +21,9 @@ from kg.config import Settings, load
 from kg.iris import PREFIXES, EntityRef, class_of_type
 from kg.resolve import REVIEW
 from kg.resources import data_dir
+from kg.service import Service
 from kg.sources import connect
+from kg.views import Explanation
 from kg.worker import Worker
 
 BASE = "http://localhost:8080"
@@ -230,6 +232,49 @@ def test_the_worked_chain_explains_itself(graph: ox.Store) -> None:
             "experiment/experiments/12345",
         ]
     ]
+
+
+def test_the_system_says_why_both_ways(settings: Settings, worker: Worker) -> None:
+    """Each derived relation of the instance, from either end, down to sources and their events."""
+    instance = "model-instance/registry/home-ranker-2026-11-01"
+    with Service(settings) as service:
+        forth = service.why(instance, "associatedWithTest", "experiment/experiments/12345")
+        back = service.why("experiment/experiments/12345", "testsModel", instance)
+        assert forth == back
+        told = {step.stated[0].source for way in forth.ways for step in way.steps if step.stated}
+        assert {source.name for source in told if source} == {
+            "experiments",
+            "orchestrator",
+            "registry",
+        }
+        view = service.entity(service.minter.resolve(instance))
+        derived = [r for r in view.relations if r.derived and r.direction == "out"]
+        assert len(derived) >= 5
+        for relation in derived:
+            for item in relation.items:
+                found = service.why(instance, relation.property.iri, item.iri)
+                assert found.derived and _stated_below(found), (relation.property.name, item.iri)
+
+
+def _stated_below(explained: Explanation) -> bool:
+    """Whether every way ends at facts that somebody states, each by an event in a revision."""
+    if explained.stated:
+        return all(s.source and s.caused_by and s.revision for s in explained.stated)
+    return explained.again or all(_stated_below(step) for w in explained.ways for step in w.steps)
+
+
+def test_a_link_is_explained_by_its_evidence(settings: Settings, worker: Worker) -> None:
+    names = (
+        "warehouse/media.play_events",
+        "orchestrator/s3a:%2F%2Fwarehouse%2Fmedia%2Fplay_events%2F",
+    )
+    with Service(settings) as service:
+        for one, other in (names, names[::-1]):
+            found = service.why(f"dataset/{one}", "sameThingAs", f"dataset/{other}")
+            (way,) = found.ways
+            assert way.rule.name == "storage location of a dataset"
+            assert way.first and len(way.steps) == 2
+            assert all(step.stated for step in way.steps)
 
 
 def test_one_thing_with_two_names_is_linked_and_a_doubt_is_put_before_a_person(

@@ -118,8 +118,42 @@ def test_what_is_under_it_is_explained_in_turn(world: Asked) -> None:
 def test_a_sub_property_is_explained_by_its_axiom(world: Asked) -> None:
     world.tell("source", INSTANCE)
     (way,) = world.why("model-instance/test/i", "dependsOn", "pipeline-run/test/r").ways
+    assert way.first == way.confirmed is not None
     assert way.axiom == "mlg:dependsOn ⊒ mlg:producedBy"
     assert way.steps[0].stated
+
+
+def test_a_far_dependency_is_explained_by_a_shortest_path(world: Asked) -> None:
+    """The closure of a large transitive property is stored nowhere, and holds all the same."""
+    world.tell("source", INSTANCE, RUN, CELL)
+    data = entity("dataset-version/d", ("versionOf", "dataset/d"), ("dependsOn", "pipeline-run/r"))
+    world.tell("source", data)
+    found = world.why("model-instance/test/i", "dependsOn", "dataset/test/d")
+    (way,) = found.ways
+    assert [step.fact.value.iri for step in way.steps] == [
+        iri("dataset-version/d"),
+        iri("dataset/d"),
+    ]
+    assert all(step.derived for step in way.steps)
+    back = world.why("dataset/test/d", "impacts", "model-instance/test/i")
+    assert back == found
+    ring = world.why("pipeline-run/test/r", "dependsOn", "pipeline-run/test/r")
+    assert len(ring.ways[0].steps) == 2
+    with pytest.raises(NotFound):
+        world.why("dataset/test/d", "dependsOn", "model-instance/test/i")
+
+
+def test_what_holds_both_ways_is_explained_either_way(world: Asked) -> None:
+    world.tell("steward", steward("model/m", ("differentThingFrom", "model/n")))
+    (stated,) = world.why("model/test/n", "differentThingFrom", "model/test/m").stated
+    assert stated.layer == "steward"
+
+
+def test_a_property_of_another_vocabulary_may_be_one_that_the_ontology_lacks(world: Asked) -> None:
+    world.tell("source", entity("model/m", ("dct:spatial", "dataset/earth")))
+    assert not VOCABULARY.is_term(term("dct:spatial"))
+    for name in ("dct:spatial", term("dct:spatial")):
+        assert world.why("model/test/m", name, "dataset/test/earth").stated
 
 
 def test_who_states_a_fact_in_which_layer(world: Asked) -> None:
@@ -187,12 +221,22 @@ def test_what_does_not_hold_is_answered_with_what_is_missing(world: Asked) -> No
         world.why("model/test/unknown", "ownedBy", "person/test/p")
 
 
+@pytest.mark.parametrize("text", ["a\udcffb", 'quoted "text"', "line\nbreak", "http://e/ x>"])
+def test_any_text_may_be_asked_for(text: str, world: Asked) -> None:
+    world.tell("source", entity("model/m"))
+    with pytest.raises(NotFound):
+        world.why("model/test/m", "dct:title", text)
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
         (("model/test/m", "asociatedWithTest", "experiment/test/t"), "associatedWithTest"),
         (("model/test/m", "nothing:like", "experiment/test/t"), "no property"),
         (("model", "ownedBy", "person/test/p"), "does not name an entity"),
+        (("http://e/ x>", "ownedBy", "person/test/p"), "no IRI"),
+        (("model/test/m#a b", "ownedBy", "person/test/p"), "no IRI"),
+        (("mlgc:a<b", "ownedBy", "person/test/p"), "no IRI"),
         (("model/test/m", "owns", "nobody"), "does not name an entity"),
     ],
 )

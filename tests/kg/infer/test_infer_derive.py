@@ -28,7 +28,7 @@ STORED = ("partOf", "within", "ledBy", "under", "shares", "reports", "near")
 """All but inverse names and what is symmetric, which are asked both ways and stored as stated."""
 RELATIONS = ("partOf", "ledBy", "peerOf", "shares", "within", "under")
 NAMES = [f"thing/{name}" for name in "abcd"]
-TIMES = {iris.RECORDED_AT, term("mlg:confirmedAt")}
+NOT_REASONS = {iris.RECORDED_AT, term("mlg:confirmedAt"), term("mlg:ruleFingerprint")}
 
 
 def closure(stated: set[Statement]) -> set[Statement]:
@@ -53,7 +53,7 @@ def relations(statements: set[Statement]) -> set[Statement]:
 
 def derived(world: World) -> set[Quad]:
     """The derived layer with all reasons, whenever they were found."""
-    return {q for q in world.store.quads(graph=DERIVED) if q[1] not in TIMES}
+    return {q for q in world.store.quads(graph=DERIVED) if q[1] not in NOT_REASONS}
 
 
 EDGES = st.lists(
