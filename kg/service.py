@@ -33,7 +33,7 @@ from kg.facts import described
 from kg.formats import Format, serialise
 from kg.iris import EntityRef, Minter
 from kg.model import Event, Finding, Report
-from kg.openlineage import Intake, read_events, record_of
+from kg.openlineage import Intake, intake_of, read_events
 from kg.resolve import DECISION, Decision
 from kg.review import review_page
 from kg.search.searcher import Searcher
@@ -144,8 +144,10 @@ class Service:
         Raises `UnknownSource` if no source keeps them, `BadEvent`. Answers how many.
         """
         events = read_events(data)
-        record = record_of(self.settings, self.source)  # before anything is kept
-        return Intake(source=record, publish=self.publish).keep(events)
+        return self._lineage_intake().keep(events)
+
+    def _lineage_intake(self) -> Intake:
+        return intake_of(self.settings, source=self.source, publish=self.publish)
 
     def submit(self, data: bytes, form: Format, *, by: str = "anonymous") -> Outcome:
         """Submits metadata; waits for its outcome up to ``server.wait_seconds``.
@@ -327,7 +329,7 @@ class Service:
         connected = self.source(source)
         count = self.inbox.revive(source)
         if isinstance(connected, KeepsLineage):
-            intake = Intake(source=connected, publish=self.publish)
+            intake = self._lineage_intake()
             for letter in self.letters.newest(MOST_KEPT, source=source):
                 with suppress(BadEvent):
                     if letter.is_whole and intake.keep(read_events(letter.body)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from kg import config
 from kg.errors import BadSetting, SystemFailure, UnknownSource
 from kg.events import Inbox, Letter, Letters
 from kg.events.bridge import Bridge
+from kg.model import Event
 from kg.openlineage import Intake, read_events
 from kg.service import Service
 from kg.sources.openlineage import OpenLineageSource
@@ -36,13 +37,17 @@ def inbox(tmp_path: Path) -> Iterator[Inbox]:
         yield opened
 
 
+def intake(record: OpenLineageSource, publish: Callable[[Iterable[Event]], int]) -> Intake:
+    return Intake(record=record, publish=publish, source=lambda _: record)
+
+
 def carrying(
     broker: Broker, record: OpenLineageSource, inbox: Inbox, letters: Letters
 ) -> Bridge[list[object]]:
     return Bridge(
         broker.open,
         parse=read_events,
-        keep=Intake(source=record, publish=inbox.publish).keep_messages,
+        keep=intake(record, inbox.publish).keep_messages,
         letters=letters,
         source="lineage",
         patience=QUICK,
@@ -85,15 +90,15 @@ def test_a_record_that_cannot_be_written_keeps_them_in_hand(
 
 
 def test_what_the_graph_did_not_hear_is_told_again(record: OpenLineageSource, inbox: Inbox) -> None:
-    def fails(_: object) -> int:
+    def fails(_: Iterable[Event]) -> int:
         raise SystemFailure("The inbox cannot be written.")
 
     first, *rest = recorded("client.jsonl")
     with pytest.raises(SystemFailure):
-        Intake(source=record, publish=fails).keep([first])
-    Intake(source=record, publish=inbox.publish).keep([])
+        intake(record, fails).keep([first])
+    intake(record, inbox.publish).keep([])
     assert waiting(inbox) == set(), "there is no event to tell it with"
-    Intake(source=record, publish=inbox.publish).keep(rest[-1:])
+    intake(record, inbox.publish).keep(rest[-1:])
     assert {str(ref) for ref in record.list()} <= waiting(inbox)
 
 

@@ -16,8 +16,11 @@ What an event tells of a namespace that belongs to another source is not kept: i
 events, and that source is asked, since it is the truth. A dataset there is a ``dataset`` with its
 name as key, a job a ``pipeline``, a run a ``pipeline-run`` with its id, unless the tool says what it
 calls them itself: ``dbt-ol`` names the project and the invocation, Airflow's provider the DAG, its
-run and the task, and then those are the keys, as the kinds ``dbt`` and ``airflow`` have them. A
-source that has no pipelines, such as Feast, can have datasets here and no jobs. All else is kept in
+run and the task, and then those are the keys, as the kinds ``dbt`` and ``airflow`` have them. Feast's
+views, services and data sources, which all are datasets to OpenLineage, are told to a source of the
+kind ``feast`` that has one project as the feature sets and datasets that they are there; what
+``feast apply`` tells is what was declared, and no run. A source that has no pipelines, such as Feast,
+can have datasets here and no jobs. All else is kept in
 the data folder, in ``openlineage.sqlite``, which is the system's own record and part of its backup.
 
 =================== ================== ==========================================================
@@ -45,7 +48,7 @@ Nothing is ever taken for gone, since nobody tells. One source of this kind can 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -54,8 +57,8 @@ from kg.errors import BadEvent, BadIri, BadSetting
 from kg.iris import EntityRef
 from kg.model import Snapshot
 from kg.sources import not_owned
-from kg.sources.openlineage.documents import Documents, owned_elsewhere
-from kg.sources.openlineage.parsing import Name, Told, parse
+from kg.sources.openlineage.documents import Documents, datasets_elsewhere
+from kg.sources.openlineage.parsing import NAMED, Name, Thing, Told, parse
 from kg.sources.openlineage.record import Reading, Record
 from kg.sources.openlineage.touch import Touch
 
@@ -141,7 +144,7 @@ class OpenLineageSource:
             for kind, things in (("dataset", told.datasets), ("job", filter(None, [told.job]))):
                 for thing in things:
                     if (owner := self._owner(kind, thing.name.namespace)) != self.name:
-                        owned_elsewhere("dataset", owner, thing.name)
+                        EntityRef(kind, owner, thing.name.name)
         except BadEvent as error:
             raise BadEvent(f"Event {number}: {error}", index=number, **error.details) from None
         except BadIri as error:
@@ -151,22 +154,31 @@ class OpenLineageSource:
     def _divided(self, told: Told) -> tuple[Told | None, builtins.list[EntityRef]]:
         """What is kept here of an event, and the entities of other sources that it tells of."""
         elsewhere = [
-            owned_elsewhere("dataset", owner, thing.name)
+            ref
             for thing in told.datasets
             if (owner := self._owner("dataset", thing.name.namespace)) != self.name
+            for ref in datasets_elsewhere(owner, thing.name, thing.by_tool)
         ]
         if told.job is None:
-            return (None if elsewhere else told), elsewhere
+            return self._aside(told.time, told.aside), elsewhere
         owner = self._owner("job", told.job.name.namespace)
         if owner != self.name:
             elsewhere += _named_elsewhere(told, told.job.name, owner)
-            aside = tuple(d for d in told.datasets if self._owns("dataset", d.name))
-            return (Told(time=told.time, aside=aside) if aside else None), elsewhere
+            return self._aside(told.time, told.datasets), elsewhere
         run = told.run
         if run is not None and run.parent_job is not None and not self._owns("job", run.parent_job):
             run = replace(run, parent=None, parent_job=None)
         kept = Told(time=told.time, job=told.job, run=run, inputs=told.inputs, outputs=told.outputs)
         return kept, elsewhere
+
+    def _aside(self, time: str, datasets: Iterable[Thing]) -> Told | None:
+        """Datasets without a run; of those that belong elsewhere only what they are there."""
+        aside = tuple(
+            d if self._owns("dataset", d.name) else replace(d, facets={NAMED: d.facets[NAMED]})
+            for d in datasets
+            if self._owns("dataset", d.name) or NAMED in d.facets
+        )
+        return Told(time=time, aside=aside) if aside else None
 
     def _owner(self, kind: str, namespace: str) -> str:
         return self._owners[kind].get(namespace, self.name)
@@ -183,6 +195,6 @@ def _named_elsewhere(told: Told, job: Name, owner: str) -> Iterator[EntityRef]:
     if told.run is not None and told.run.by_tool:
         yield from (EntityRef(entity_type, owner, key) for entity_type, key in told.run.by_tool)
         return
-    yield owned_elsewhere("pipeline", owner, job)
+    yield EntityRef("pipeline", owner, job.name)
     if told.run is not None:
         yield EntityRef("pipeline-run", owner, told.run.id)
