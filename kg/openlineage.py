@@ -16,7 +16,9 @@ from kg.config import Settings
 from kg.errors import BadSetting, UnknownSource
 from kg.ingest import MAX_LINEAGE_DEPTH, parse_json
 from kg.model import Event
-from kg.sources import KeepsLineage, Source
+from kg.sources import OPENLINEAGE_FILE, KeepsLineage, Source
+
+__all__ = ["OPENLINEAGE_FILE", "Intake", "intake_of", "read_events", "record_name", "record_of"]
 
 _KIND: Final = "openlineage"
 _OWNERS: Final[Mapping[str, frozenset[str]]] = {

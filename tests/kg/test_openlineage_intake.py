@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kg import config
+from kg.cli import run
 from kg.errors import BadSetting, SystemFailure, UnknownSource
 from kg.events import Inbox, Letter, Letters
 from kg.events.bridge import Bridge
@@ -122,6 +123,15 @@ def test_a_message_that_has_become_good_is_replayed(tmp_path: Path) -> None:
         assert [x.place for x in service.dead_letters("lineage")] == [cut.place]
         assert len(service.dead_letters()) == 2
         assert waiting(service.inbox)
+
+
+def test_a_dump_says_what_is_not_in_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    settings = settings_of(tmp_path, '[sources.lineage]\nkind = "openlineage"\n')
+    with Worker(settings):
+        pass
+    command = ["--config", str(tmp_path / "mlg.toml"), "dump", str(tmp_path / "all.nq")]
+    assert run(command) == 0
+    assert f"copy {tmp_path / 'data' / 'openlineage.sqlite'}, too" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ run with a parent   ``step-run``       its id; it is part of the run at the top
 dataset             ``dataset``        ``namespace/name``
 =================== ================== ==========================================================
 
-Facets that are read: ``schema``, ``documentation``, ``ownership``, ``tags``, ``dataSource`` of
-datasets; ``documentation``, ``ownership``, ``tags``, ``sourceCodeLocation`` of jobs;
+Facets that are read: ``schema``, ``documentation``, ``ownership``, ``tags``, ``dataSource`` and
+``lifecycleStateChange`` of datasets; ``documentation``, ``ownership``, ``tags``, ``sourceCodeLocation`` of jobs;
 ``errorMessage`` and ``parent`` of runs. Of one that is told several times the latest holds, by
 ``eventTime``; the inputs and outputs of a run are those of all its events. A run ends with the
 first COMPLETE, FAIL or ABORT by ``eventTime``, whatever comes later. The data that parts of a run
@@ -42,7 +42,8 @@ read is used by the whole. A dataset is computed from what its writers last read
 the last run that wrote it and succeeded. The order in which events come, and how often each
 does, changes nothing.
 
-Nothing is ever taken for gone, since nobody tells. One source of this kind can be configured.
+A dataset that was dropped is gone until it is told of again; one that was renamed supersedes its old
+name, which is gone. Nothing else is ever taken for gone, since nobody tells. One source of this kind can be configured.
 """
 
 from __future__ import annotations
@@ -51,18 +52,16 @@ import builtins
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from kg.errors import BadEvent, BadIri, BadSetting
 from kg.iris import EntityRef
 from kg.model import Snapshot
-from kg.sources import not_owned
+from kg.sources import OPENLINEAGE_FILE, not_owned
 from kg.sources.openlineage.documents import Documents, datasets_elsewhere
 from kg.sources.openlineage.parsing import NAMED, Name, Thing, Told, parse
 from kg.sources.openlineage.record import Reading, Record
 from kg.sources.openlineage.touch import Touch
-
-_FILE: Final = "openlineage.sqlite"
 
 
 class OpenLineageSource:
@@ -92,7 +91,7 @@ class OpenLineageSource:
                 isinstance(owner, str) for owner in owners.values()
             ):
                 raise BadSetting(f'[sources.{name}] {kind}s is a table of "namespace" = "source".')
-        self._record = Record(name, file=data_dir / _FILE)
+        self._record = Record(name, file=data_dir / OPENLINEAGE_FILE)
 
     def fetch(self, ref: EntityRef) -> Snapshot:
         if ref.type not in self.types or ref.source != self.name:
@@ -160,25 +159,25 @@ class OpenLineageSource:
             for ref in datasets_elsewhere(owner, thing.name, thing.by_tool)
         ]
         if told.job is None:
-            return self._aside(told.time, told.aside), elsewhere
+            aside = self._aside(told.aside)
+            return (Told(time=told.time, aside=aside) if aside else None), elsewhere
         owner = self._owner("job", told.job.name.namespace)
         if owner != self.name:
             elsewhere += _named_elsewhere(told, told.job.name, owner)
-            return self._aside(told.time, told.datasets), elsewhere
+            aside = self._aside(told.datasets)
+            return (Told(time=told.time, aside=aside) if aside else None), elsewhere
         run = told.run
         if run is not None and run.parent_job is not None and not self._owns("job", run.parent_job):
             run = replace(run, parent=None, parent_job=None)
-        kept = Told(time=told.time, job=told.job, run=run, inputs=told.inputs, outputs=told.outputs)
-        return kept, elsewhere
+        return replace(told, run=run, aside=self._aside(told.aside)), elsewhere
 
-    def _aside(self, time: str, datasets: Iterable[Thing]) -> Told | None:
+    def _aside(self, datasets: Iterable[Thing]) -> tuple[Thing, ...]:
         """Datasets without a run; of those that belong elsewhere only what they are there."""
-        aside = tuple(
+        return tuple(
             d if self._owns("dataset", d.name) else replace(d, facets={NAMED: d.facets[NAMED]})
             for d in datasets
             if self._owns("dataset", d.name) or NAMED in d.facets
         )
-        return Told(time=time, aside=aside) if aside else None
 
     def _owner(self, kind: str, namespace: str) -> str:
         return self._owners[kind].get(namespace, self.name)

@@ -12,7 +12,7 @@ from kg.iris import EntityRef
 from kg.model import Document
 from kg.sources.openlineage import facets
 from kg.sources.openlineage.facets import Malformed
-from kg.sources.openlineage.parsing import FINAL, Name
+from kg.sources.openlineage.parsing import FINAL, RENAMED, Name
 from kg.sources.openlineage.record import Named, Reading
 
 _STATUS = {"FAIL": "failed", "ABORT": "cancelled", "COMPLETE": "succeeded"}
@@ -44,6 +44,8 @@ class Documents:
         for kind in ("job", "dataset"):
             for key, name in self.reading.names(kind):
                 if self.owner(kind, name.namespace) == self.source:
+                    if kind == "dataset" and self.reading.is_dropped(key):
+                        continue
                     yield from self.refs((kind, key))
         for run in self.reading.runs():
             yield from self.refs(("run", run))
@@ -58,6 +60,8 @@ class Documents:
         else:
             known = name is not None and self.owner(kind, name.namespace) == self.source
         if not known or ref not in self.refs((kind, ref.key)):
+            return None
+        if kind == "dataset" and self.reading.is_dropped(ref.key):
             return None
         told = self._facets(kind, ref.key)
         if kind == "dataset":
@@ -102,7 +106,10 @@ class Documents:
             inputs.update(self.reading.by_design(job, "input"))
             top = self.reading.has_top_run(job)
             plans.add(self._iri("pipeline", job) if top else self._plan_of_step(job))
+        before = dict(self.reading.facets("dataset", key)).get(RENAMED)
+        old = {Name(*json.loads(before)).key} if before else set()
         return {
+            "supersedes": self._datasets(old),
             "inputs": self._datasets(inputs - {key}),
             "plans": sorted(filter(None, plans)),
             "producedBy": self._iri("pipeline-run", produced) if produced else "",

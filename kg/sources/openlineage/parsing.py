@@ -23,6 +23,9 @@ from kg.sources.openlineage.tools import Names, by_tool, dataset_by_tool, is_dec
 
 NAMED: Final = "(named)"
 """Stands among a dataset's facets for `Thing.by_tool`."""
+RENAMED: Final = "(renamed)"
+"""Stands there for `Thing.before`, which later changes of the dataset do not take back."""
+DROPPED: Final = '{"lifecycleStateChange":"DROP"}'
 FINAL: Final = ("FAIL", "ABORT", "COMPLETE")
 _TYPES: Final = ("START", "RUNNING", "OTHER", *FINAL)
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -57,6 +60,8 @@ class Thing:
     facets: dict[str, str] = field(default_factory=dict)
     by_tool: Names | None = None
     """Types and keys of what a dataset is to the tool that tells of it; None if it does not say."""
+    before: Name | None = None
+    """How a dataset was named before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,7 @@ class Told:
     inputs: tuple[Thing, ...] = ()
     outputs: tuple[Thing, ...] = ()
     aside: tuple[Thing, ...] = ()
-    """Datasets that are told of by themselves."""
+    """Datasets that are told of by themselves, and the names that others had before."""
 
     @property
     def datasets(self) -> Iterator[Thing]:
@@ -102,7 +107,7 @@ def _event(data: Any) -> Told:
     time = _time(data)
     if "dataset" in data and "job" not in data:
         dataset = _thing("dataset", facets.record(data, "dataset"), "dataset")
-        return Told(time=time, aside=(dataset,))
+        return Told(time=time, aside=(dataset, *_before(dataset)))
     told = facets.record(data, "job")
     job = _thing("job", told, "job")
     run = _run(data, job.name) if "run" in data or "eventType" in data else None
@@ -111,7 +116,14 @@ def _event(data: Any) -> Told:
         aside = {thing.name: replace(thing, by_tool=thing.by_tool or ()) for thing in inputs}
         aside |= {thing.name: thing for thing in outputs}
         return Told(time=time, aside=tuple(aside.values()))
-    return Told(time=time, job=job, run=run, inputs=inputs, outputs=outputs)
+    before = tuple(old for thing in (*inputs, *outputs) for old in _before(thing))
+    return Told(time=time, job=job, run=run, inputs=inputs, outputs=outputs, aside=before)
+
+
+def _before(thing: Thing) -> Iterator[Thing]:
+    """What is renamed is gone from where it was."""
+    if thing.before is not None:
+        yield Thing(name=thing.before, facets={facets.LIFECYCLE: DROPPED})
 
 
 def _run(data: Payload, job: Name) -> Run:
@@ -152,7 +164,18 @@ def _thing(kind: str, told: Payload, *at: str | int) -> Thing:
     named = dataset_by_tool(parts) if kind == "dataset" else None
     if named is not None:
         kept[NAMED] = json.dumps(named)
-    return Thing(name=name, facets=kept, by_tool=named)
+    before = _renamed(parts, *at) if kind == "dataset" else None
+    if before is None or before == name:
+        return Thing(name=name, facets=kept, by_tool=named)
+    kept[RENAMED] = json.dumps([before.namespace, before.name])
+    return Thing(name=name, facets=kept, by_tool=named, before=before)
+
+
+def _renamed(parts: Payload, *at: str | int) -> Name | None:
+    if facets.renamed_from(parts) is None:
+        return None
+    here = (*at, "facets", facets.LIFECYCLE, "previousIdentifier")
+    return _name("dataset", parts[facets.LIFECYCLE]["previousIdentifier"], *here)
 
 
 def _name(kind: str, told: Payload, *at: str | int) -> Name:

@@ -132,6 +132,10 @@ class Reading:
         """What a dataset is to its tool, as it was told last."""
         return dict(self.facets("dataset", dataset)).get(NAMED)
 
+    def is_dropped(self, dataset: str) -> bool:
+        """Whether the last that was told of it, by facets or by a run or job, is that it went."""
+        return bool(self._texts(_DROPPED, dataset, dataset, dataset))
+
     def leading_to(self, dataset: str) -> tuple[set[str], set[str]]:
         """The runs that read a dataset, by their parts too, and the datasets computed from it."""
         readers = self._texts(_READING, "run", dataset)
@@ -259,6 +263,15 @@ ORDER BY p.time DESC, p.run DESC LIMIT 1
 _DESIGNED = """
 SELECT dataset FROM edge WHERE kind = 'job' AND key = ? AND way = ? AND time =
     (SELECT time FROM fact WHERE kind = 'job' AND key = ? AND facet = '(design)')
+"""
+_DROPPED = """
+SELECT told FROM fact WHERE kind = 'dataset' AND key = ? AND facet = 'lifecycleStateChange'
+AND json_extract(told, '$.lifecycleStateChange') = 'DROP' AND time >= (
+    SELECT max(time) FROM (
+        SELECT time FROM fact WHERE kind = 'dataset' AND key = ?
+        UNION ALL SELECT time FROM edge WHERE dataset = ?
+    )
+)
 """
 _READING = "SELECT key FROM edge WHERE kind = ? AND dataset = ? AND way = 'input'"
 _WRITING = """

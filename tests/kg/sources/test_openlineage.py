@@ -276,6 +276,49 @@ def test_an_odd_facet_of_a_tool_is_passed_over(tmp_path: Path, odd: Any) -> None
     assert told == [EntityRef("pipeline", "dbt", "j"), EntityRef("pipeline-run", "dbt", GOOD)]
 
 
+# --- datasets that go -----------------------------------------------------------------------------
+
+
+def lifecycle(change: str, name: str, *, hour: int, before: str = "") -> dict[str, Any]:
+    facet: dict[str, Any] = {"lifecycleStateChange": change}
+    if before:
+        facet["previousIdentifier"] = {"namespace": "n", "name": before}
+    thing = {"namespace": "n", "name": name, "facets": {"lifecycleStateChange": facet}}
+    return WHOLE | {"eventTime": f"2026-11-01T{hour:02}:00:00Z", "outputs": [thing]}
+
+
+def test_what_is_dropped_is_gone_until_it_is_told_of_again(source: OpenLineageSource) -> None:
+    plays = EntityRef("dataset", "lineage", "n/plays")
+    source.keep([lifecycle("CREATE", "plays", hour=4)])
+    assert plays in set(source.list())
+    assert plays in source.keep([lifecycle("DROP", "plays", hour=5)])
+    assert source.fetch(plays).gone
+    assert plays not in set(source.list())
+    source.keep([lifecycle("ALTER", "plays", hour=3)])  # late, and of the time before
+    assert source.fetch(plays).gone
+    assert plays in source.keep([lifecycle("OVERWRITE", "plays", hour=6)])
+    assert not source.fetch(plays).gone
+
+
+def test_what_is_renamed_takes_the_place_of_its_old_name(source: OpenLineageSource) -> None:
+    old, new = (EntityRef("dataset", "lineage", f"n/{name}") for name in ("plays", "starts"))
+    source.keep([lifecycle("CREATE", "plays", hour=4)])
+    told = source.keep([lifecycle("RENAME", "starts", hour=5, before="plays")])
+    assert {old, new} <= set(told)
+    assert source.fetch(old).gone
+    assert payload(source, "dataset", new.key)["supersedes"] == ["id/dataset/lineage/n/plays"]
+    source.keep([lifecycle("ALTER", "starts", hour=6)])
+    assert payload(source, "dataset", new.key)["supersedes"] == ["id/dataset/lineage/n/plays"]
+
+
+def test_a_table_of_another_source_that_is_renamed_is_asked_for_by_both_names(
+    tmp_path: Path,
+) -> None:
+    source = OpenLineageSource("lineage", data_dir=tmp_path, datasets={"n": "iceberg"})
+    told = source.keep([lifecycle("RENAME", "starts", hour=5, before="plays")])
+    assert {ref.key for ref in told if ref.source == "iceberg"} == {"plays", "starts"}
+
+
 # --- the law: neither order nor repetition makes a difference -------------------------------------
 
 RUNS = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(4)]
@@ -307,6 +350,13 @@ def things(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         taken_back = {"_deleted": True}
         facets["documentation"] = draw(st.sampled_from([taken_back, {"description": "d"}]))
+    change = draw(st.sampled_from([None, "DROP", "CREATE", "RENAME"]))
+    if change is not None:
+        before = {"namespace": "n", "name": draw(names)}
+        facets["lifecycleStateChange"] = {"lifecycleStateChange": change}
+        facets["lifecycleStateChange"]["previousIdentifier"] = before
+    if draw(st.booleans()):
+        facets["feast_featureView"] = {"name": draw(names)}
     return {"namespace": "n", "name": draw(names), "facets": facets}
 
 
@@ -399,6 +449,23 @@ WHOLE |= {"run": RUN, "job": JOB}
         (
             WHOLE | {"outputs": [JOB | {"facets": {"schema": {"fields": [{"name": 7}]}}}]},
             "/outputs/0/facets/schema/fields/0/name",
+        ),
+        (
+            WHOLE
+            | {
+                "outputs": [
+                    JOB
+                    | {
+                        "facets": {
+                            "lifecycleStateChange": {
+                                "lifecycleStateChange": "RENAME",
+                                "previousIdentifier": {"namespace": "n"},
+                            }
+                        }
+                    }
+                ]
+            },
+            "/outputs/0/facets/lifecycleStateChange/previousIdentifier/name",
         ),
         (
             WHOLE | {"run": RUN | {"facets": {"parent": {"run": RUN}}}},
