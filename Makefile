@@ -59,7 +59,7 @@ $(MLFLOW)/.ready:
 # Feast's registry server does not start with newer releases of fastapi.
 $(FEAST)/.ready:
 	$(PYTHON) -m venv $(FEAST)
-	$(FEAST)/bin/python -m pip install --quiet "feast[grpcio]==0.67.0" "fastapi==0.144.0"
+	$(FEAST)/bin/python -m pip install --quiet "feast[grpcio,openlineage]==0.67.0" "fastapi==0.144.0"
 	touch $@
 
 # dbt 1.11 fetches a part of itself from elsewhere when it is installed.

@@ -16,7 +16,9 @@ from kg.config import Settings
 from kg.errors import BadSetting, UnknownSource
 from kg.ingest import MAX_LINEAGE_DEPTH, parse_json
 from kg.model import Event
-from kg.sources import KeepsLineage, Source
+from kg.sources import OPENLINEAGE_FILE, KeepsLineage, Source
+
+__all__ = ["OPENLINEAGE_FILE", "Intake", "intake_of", "read_events", "record_name", "record_of"]
 
 _KIND: Final = "openlineage"
 _OWNERS: Final[Mapping[str, frozenset[str]]] = {
@@ -34,25 +36,41 @@ def read_events(data: bytes) -> list[Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """The way in. ``publish`` puts thin events on the bus; they are on disk when it returns."""
+    """The way in. ``publish`` puts thin events on the bus; they are on disk when it returns.
 
-    source: KeepsLineage
+    ``source`` is a look-up by name. An entity that its source cannot have is no event: a tool names
+    what it likes, and which source has a namespace is a setting.
+    """
+
+    record: KeepsLineage
     publish: Callable[[Iterable[Event]], int]
+    source: Callable[[str], Source]
 
     def keep(self, events: Sequence[Any]) -> int:
         """All of them or none; answers how many. Raises `BadEvent`, or `SystemFailure`."""
-        refs = self.source.keep(events)
+        refs = self.record.keep(events)
         cause = f"openlineage:{uuid4()}"
         self.publish(
             Event(ref=ref, event_type=ref.type.replace("-", "_") + ".told", event_id=cause)
             for ref in refs
+            if not (types := self.source(ref.source).types) or ref.type in types
         )
-        self.source.heard(refs)
+        self.record.heard(refs)
         return len(events)
 
     def keep_messages(self, messages: Sequence[list[Any]]) -> int:
         """The events of several messages, as `read_events` read them."""
         return self.keep([event for events in messages for event in events])
+
+
+def intake_of(
+    settings: Settings,
+    *,
+    source: Callable[[str], Source],
+    publish: Callable[[Iterable[Event]], int],
+) -> Intake:
+    """Raises `UnknownSource` if no source keeps such events, `BadSetting`."""
+    return Intake(record=record_of(settings, source), publish=publish, source=source)
 
 
 def record_name(settings: Settings) -> str | None:

@@ -36,7 +36,7 @@ from kg.infer import Rules, read_rules
 from kg.iris import EntityRef, Minter
 from kg.lineage import LineageReader, Tracer, read_kinds
 from kg.model import Event, Finding, Report
-from kg.openlineage import Intake, read_events, record_of
+from kg.openlineage import Intake, intake_of, read_events
 from kg.past.past import Past
 from kg.questions import Question
 from kg.resolve import DECISION, Decision
@@ -173,8 +173,10 @@ class Service:
         Raises `UnknownSource` if no source keeps them, `BadEvent`. Answers how many.
         """
         events = read_events(data)
-        record = record_of(self.settings, self.source)  # before anything is kept
-        return Intake(source=record, publish=self.publish).keep(events)
+        return self._lineage_intake().keep(events)
+
+    def _lineage_intake(self) -> Intake:
+        return intake_of(self.settings, source=self.source, publish=self.publish)
 
     def submit(self, data: bytes, form: Format, *, by: str = "anonymous") -> Outcome:
         """Submits metadata; waits for its outcome up to ``server.wait_seconds``.
@@ -417,7 +419,7 @@ class Service:
         connected = self.source(source)
         count = self.inbox.revive(source)
         if isinstance(connected, KeepsLineage):
-            intake = Intake(source=connected, publish=self.publish)
+            intake = self._lineage_intake()
             for letter in self.letters.newest(MOST_KEPT, source=source):
                 with suppress(BadEvent):
                     if letter.is_whole and intake.keep(read_events(letter.body)):

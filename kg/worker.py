@@ -30,7 +30,7 @@ from kg.ingest import ingest_json
 from kg.lineage import LineageIndex, read_kinds
 from kg.model import Change, Entity, Proposal
 from kg.normalise import contexts_of
-from kg.openlineage import Intake, read_events, record_name, record_of
+from kg.openlineage import intake_of, read_events, record_name
 from kg.pipeline import Counts, Pipeline, References, Writer
 from kg.resolve import read_identity
 from kg.search.index import SearchIndex
@@ -111,15 +111,15 @@ class Worker:
             )
         name = record_name(self.settings)
         if name in sources:
-            record = record_of(self.settings, partial(_named, sources))
-            if record.url:
-                intake = Intake(source=record, publish=self.inbox.publish)
+            look_up = partial(_named, sources)
+            intake = intake_of(self.settings, source=look_up, publish=self.inbox.publish)
+            if intake.record.url:
                 yield Bridge(
-                    partial(open_bus, record.url, setting=f"[sources.{name}] url"),
+                    partial(open_bus, intake.record.url, setting=f"[sources.{name}] url"),
                     parse=read_events,
                     keep=intake.keep_messages,
                     letters=letters,
-                    source=record.name,
+                    source=intake.record.name,
                 )
 
     def _wire(

@@ -17,6 +17,7 @@ from kg.cli import output
 from kg.config import SETTINGS, Settings
 from kg.errors import DoesNotConform
 from kg.model import Finding, Report
+from kg.openlineage import OPENLINEAGE_FILE, record_name
 from kg.questions import Question
 from kg.service import Service
 from kg.validate import ENGINES, load_shapes, render
@@ -280,6 +281,9 @@ def dump(settings: Settings, file: Path) -> None:
         checkpoint.store.dump(str(building), form.rdf)
         shutil.move(building, file)
     click.echo(f"{len(checkpoint)} statements and their history are in {file}.", err=True)
+    if (record := record_name(settings)) is not None:
+        where = settings.data_dir / OPENLINEAGE_FILE
+        click.echo(f"The record of source {record!r} is not in it: copy {where}, too.", err=True)
 
 
 COMMANDS = (query, ask, show, validate, sources, dead, status, config_command, dump)

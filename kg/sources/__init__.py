@@ -111,6 +111,9 @@ class KeepsLineage(Protocol):
         ...
 
 
+OPENLINEAGE_FILE: Final = "openlineage.sqlite"
+"""The record's file in the data folder: it is part of a backup, and in no dump."""
+
 KINDS: Final[dict[str, str]] = {
     "airflow": "kg.sources.airflow:AirflowSource",
     "croissant": "kg.sources.croissant:CroissantSource",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from kg import config
+from kg.cli import run
 from kg.errors import BadSetting, SystemFailure, UnknownSource
 from kg.events import Inbox, Letter, Letters
 from kg.events.bridge import Bridge
+from kg.model import Event
 from kg.openlineage import Intake, read_events
 from kg.service import Service
 from kg.sources.openlineage import OpenLineageSource
@@ -36,13 +38,17 @@ def inbox(tmp_path: Path) -> Iterator[Inbox]:
         yield opened
 
 
+def intake(record: OpenLineageSource, publish: Callable[[Iterable[Event]], int]) -> Intake:
+    return Intake(record=record, publish=publish, source=lambda _: record)
+
+
 def carrying(
     broker: Broker, record: OpenLineageSource, inbox: Inbox, letters: Letters
 ) -> Bridge[list[object]]:
     return Bridge(
         broker.open,
         parse=read_events,
-        keep=Intake(source=record, publish=inbox.publish).keep_messages,
+        keep=intake(record, inbox.publish).keep_messages,
         letters=letters,
         source="lineage",
         patience=QUICK,
@@ -85,15 +91,15 @@ def test_a_record_that_cannot_be_written_keeps_them_in_hand(
 
 
 def test_what_the_graph_did_not_hear_is_told_again(record: OpenLineageSource, inbox: Inbox) -> None:
-    def fails(_: object) -> int:
+    def fails(_: Iterable[Event]) -> int:
         raise SystemFailure("The inbox cannot be written.")
 
     first, *rest = recorded("client.jsonl")
     with pytest.raises(SystemFailure):
-        Intake(source=record, publish=fails).keep([first])
-    Intake(source=record, publish=inbox.publish).keep([])
+        intake(record, fails).keep([first])
+    intake(record, inbox.publish).keep([])
     assert waiting(inbox) == set(), "there is no event to tell it with"
-    Intake(source=record, publish=inbox.publish).keep(rest[-1:])
+    intake(record, inbox.publish).keep(rest[-1:])
     assert {str(ref) for ref in record.list()} <= waiting(inbox)
 
 
@@ -117,6 +123,15 @@ def test_a_message_that_has_become_good_is_replayed(tmp_path: Path) -> None:
         assert [x.place for x in service.dead_letters("lineage")] == [cut.place]
         assert len(service.dead_letters()) == 2
         assert waiting(service.inbox)
+
+
+def test_a_dump_says_what_is_not_in_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    settings = settings_of(tmp_path, '[sources.lineage]\nkind = "openlineage"\n')
+    with Worker(settings):
+        pass
+    command = ["--config", str(tmp_path / "mlg.toml"), "dump", str(tmp_path / "all.nq")]
+    assert run(command) == 0
+    assert f"copy {tmp_path / 'data' / 'openlineage.sqlite'}, too" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

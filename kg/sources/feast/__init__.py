@@ -43,9 +43,11 @@ the feature sets, where Feast's own ``__dummy`` means that there is none), label
 datasets and permissions. Request sources hold no data: their values come with a request. A push
 source is the way into its batch source, which stands for it. Code of transformations is not read.
 
-Feast sends no notices that could be turned into events here: its OpenLineage events are sent at
-each apply, changed or not, and never for what was deleted. So everything is found by the sweep, or
-by whoever says that a view changed.
+Feast's notices are its OpenLineage events: ``openlineage: {transport_type: http, transport_url: …}``
+in ``feature_store.yaml``, and ``[sources.NAME.datasets] aurora = "feast"`` at the source of the kind
+``openlineage``, make events here of what an apply or a materialisation names. They come at each
+apply, changed or not, and never for what was deleted. So the rest is found by the sweep, or by
+whoever says that a view changed.
 
 Known limits: a view with a colon in its name is left out, as is what has a control character (the
 log says so). Only lists are asked for, a page at a time and one after the other, since Feast writes

@@ -53,13 +53,14 @@ refused, a limit and a lost connection are `SourceUnavailable`.
 
 Known limits: tried with OpenLDAP only; the attributes of others are read as they are documented.
 Referrals are not followed, since only the configured server is asked. LDAP sends no notices, and a
-change of a group does not change its members' entries: all is found by the sweep.
+change of a group does not change its members' entries: all is found by the sweep. It reads all
+entries by two searches, and asks for those that differ from the graph.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -68,9 +69,9 @@ from kg.iris import EntityRef
 from kg.model import Document, Payload, Snapshot
 from kg.sources import not_owned
 from kg.sources.http import positive
-from kg.sources.ldap.client import Address, Client, Entry, Place, equal, one_of
-from kg.sources.ldap.documents import Keys, person, preferred, team
-from kg.sources.ldap.names import is_under
+from kg.sources.ldap.client import Address, Client, Entry, Place
+from kg.sources.ldap.directory import Asked, Directory, Finders, Held, Places
+from kg.sources.ldap.documents import Keys
 
 _log = logging.getLogger(__name__)
 
@@ -113,8 +114,11 @@ class LdapSource:
             raise BadSetting(f"[sources.{name}] membership is member or memberOf.")
         self._by_member_of = membership == "memberOf"
         self._keys = Keys.checked(name, key=key, login=login, team_key=team_key)
-        self._people = Place.checked(name, "people", base=people_base, filter=people_filter)
-        self._groups = Place.checked(name, "groups", base=groups_base, filter=groups_filter)
+        self._places = Places(
+            people=Place.checked(name, "people", base=people_base, filter=people_filter),
+            groups=Place.checked(name, "groups", base=groups_base, filter=groups_filter),
+            keys=self._keys,
+        )
         self._client = Client(
             name,
             address=Address.checked(name, url, start_tls=start_tls, ca_file=ca_file),
@@ -123,24 +127,40 @@ class LdapSource:
             page_size=int(positive(name, "page_size", page_size)),
             timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
         )
-        self._finders: Mapping[str, Callable[[str], Payload | None]] = {
-            "person": self._person,
-            "team": self._team,
-        }
+        self._find = self._finder(Asked(self._client, self._places))
 
     def fetch(self, ref: EntityRef) -> Snapshot:
-        if ref.type not in self._finders or ref.source != self.name:
+        if ref.type not in self.types or ref.source != self.name:
             raise not_owned(self, ref)
         try:
-            payload = self._finders[ref.type](ref.key)
+            payload = self._find(ref.type, ref.key)
         except BadPayload as error:
             raise BadPayload(f"Source {self.name!r} on {ref}: {error}") from error
-        documents = () if payload is None else (Document(ref=ref, payload=payload),)
-        return Snapshot(ref=ref, documents=documents)
+        return _snapshot(ref, payload)
 
     def list(self) -> Iterator[EntityRef]:
+        people = self._client.search(self._places.people, attributes=self._keys.of_people)
+        groups = self._client.search(self._places.groups, attributes=self._keys.of_teams)
+        return self._refs(people, groups)
+
+    def list_whole(self) -> Iterator[Snapshot | EntityRef]:
+        held = Held(self._client, self._places)
+        find = self._finder(held)
+        for ref in self._refs(held.all_people, held.all_groups):
+            try:
+                yield _snapshot(ref, find(ref.type, ref.key))
+            except BadPayload:  # fetching it will tell
+                yield ref
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _finder(self, directory: Directory) -> Callable[[str, str], Payload | None]:
+        return Finders(directory, self._keys, by_member_of=self._by_member_of).find
+
+    def _refs(self, people: Iterable[Entry], groups: Iterable[Entry]) -> Iterator[EntityRef]:
         seen: set[tuple[str, str]] = set()
-        for entity_type, key, dn in self._listed():
+        for entity_type, key, dn in self._named(people, groups):
             if (entity_type, key) in seen:
                 continue
             seen.add((entity_type, key))
@@ -151,60 +171,16 @@ class LdapSource:
             else:
                 yield ref
 
-    def close(self) -> None:
-        self._client.close()
-
-    def _listed(self) -> Iterator[tuple[str, str, str]]:
-        for entry in self._client.search(self._people, attributes=self._keys.of_people):
+    def _named(
+        self, people: Iterable[Entry], groups: Iterable[Entry]
+    ) -> Iterator[tuple[str, str, str]]:
+        for entry in people:
             yield "person", self._keys.person(entry), entry.dn
-        for entry in self._client.search(self._groups, attributes=self._keys.of_teams):
+        for entry in groups:
             yield "team", self._keys.team(entry), entry.dn
 
-    def _person(self, key: str) -> Payload | None:
-        found: list[Entry] = []
-        for attribute in self._keys.of_people:
-            if not found:
-                told = self._search(self._people, equal(attribute, key))
-                found = [entry for entry in told if self._keys.person(entry) == key]
-        if not found:
-            return None
-        account = preferred(found)
-        teams = {name for entry in found for name in self._teams_with(entry)}
-        return person(account, keys=self._keys, manager=self._manager(account, key), teams=teams)
 
-    def _team(self, key: str) -> Payload | None:
-        told = self._search(self._groups, equal(self._keys.team_key, key))
-        found = [entry for entry in told if self._keys.team(entry) == key]
-        if not found:
-            return None
-        parents = {name for entry in found for name in self._teams_with(entry)}
-        return team(preferred(found), keys=self._keys, parents=parents - {key})
-
-    def _manager(self, account: Entry, key: str) -> str:
-        """The manager's key; empty if there is none, or none that is one of the people."""
-        managers = self._at(self._people, account.texts("manager"))
-        names = {self._keys.person(manager) for manager in managers} - {"", key}
-        return min(names, default="")
-
-    def _teams_with(self, entry: Entry) -> set[str]:
-        """The keys of the teams that an entry is a member of."""
-        if self._by_member_of:
-            groups = self._at(self._groups, entry.texts("memberOf"))
-        else:
-            clauses = [equal("member", entry.dn), equal("uniqueMember", entry.dn)]
-            clauses += [equal("memberUid", name) for name in entry.texts(self._keys.login)]
-            groups = self._client.search(
-                self._groups, wanted=one_of(clauses), attributes=self._keys.of_teams
-            )
-        return {name for group in groups if (name := self._keys.team(group))}
-
-    def _search(self, place: Place, wanted: str) -> Iterator[Entry]:
-        return self._client.search(place, wanted=wanted, attributes=self._keys.read)
-
-    def _at(self, place: Place, dns: Iterable[str]) -> Iterator[Entry]:
-        """The entries with these DNs, of those that are in a place."""
-        for dn in dns:
-            if is_under(dn, place.base):
-                found = self._client.read(dn, place.filter, attributes=self._keys.read)
-                if found is not None:
-                    yield found
+def _snapshot(ref: EntityRef, payload: Payload | None) -> Snapshot:
+    return Snapshot(
+        ref=ref, documents=() if payload is None else (Document(ref=ref, payload=payload),)
+    )

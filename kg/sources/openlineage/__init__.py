@@ -16,8 +16,11 @@ What an event tells of a namespace that belongs to another source is not kept: i
 events, and that source is asked, since it is the truth. A dataset there is a ``dataset`` with its
 name as key, a job a ``pipeline``, a run a ``pipeline-run`` with its id, unless the tool says what it
 calls them itself: ``dbt-ol`` names the project and the invocation, Airflow's provider the DAG, its
-run and the task, and then those are the keys, as the kinds ``dbt`` and ``airflow`` have them. A
-source that has no pipelines, such as Feast, can have datasets here and no jobs. All else is kept in
+run and the task, and then those are the keys, as the kinds ``dbt`` and ``airflow`` have them. Feast's
+views, services and data sources, which all are datasets to OpenLineage, are told to a source of the
+kind ``feast`` that has one project as the feature sets and datasets that they are there; what
+``feast apply`` tells is what was declared, and no run. A source that has no pipelines, such as Feast,
+can have datasets here and no jobs. All else is kept in
 the data folder, in ``openlineage.sqlite``, which is the system's own record and part of its backup.
 
 =================== ================== ==========================================================
@@ -30,8 +33,8 @@ run with a parent   ``step-run``       its id; it is part of the run at the top
 dataset             ``dataset``        ``namespace/name``
 =================== ================== ==========================================================
 
-Facets that are read: ``schema``, ``documentation``, ``ownership``, ``tags``, ``dataSource`` of
-datasets; ``documentation``, ``ownership``, ``tags``, ``sourceCodeLocation`` of jobs;
+Facets that are read: ``schema``, ``documentation``, ``ownership``, ``tags``, ``dataSource`` and
+``lifecycleStateChange`` of datasets; ``documentation``, ``ownership``, ``tags``, ``sourceCodeLocation`` of jobs;
 ``errorMessage`` and ``parent`` of runs. Of one that is told several times the latest holds, by
 ``eventTime``; the inputs and outputs of a run are those of all its events. A run ends with the
 first COMPLETE, FAIL or ABORT by ``eventTime``, whatever comes later. The data that parts of a run
@@ -39,27 +42,26 @@ read is used by the whole. A dataset is computed from what its writers last read
 the last run that wrote it and succeeded. The order in which events come, and how often each
 does, changes nothing.
 
-Nothing is ever taken for gone, since nobody tells. One source of this kind can be configured.
+A dataset that was dropped is gone until it is told of again; one that was renamed supersedes its old
+name, which is gone. Nothing else is ever taken for gone, since nobody tells. One source of this kind can be configured.
 """
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from kg.errors import BadEvent, BadIri, BadSetting
 from kg.iris import EntityRef
 from kg.model import Snapshot
-from kg.sources import not_owned
-from kg.sources.openlineage.documents import Documents, owned_elsewhere
-from kg.sources.openlineage.parsing import Name, Told, parse
+from kg.sources import OPENLINEAGE_FILE, not_owned
+from kg.sources.openlineage.documents import Documents, datasets_elsewhere
+from kg.sources.openlineage.parsing import NAMED, Name, Thing, Told, parse
 from kg.sources.openlineage.record import Reading, Record
 from kg.sources.openlineage.touch import Touch
-
-_FILE: Final = "openlineage.sqlite"
 
 
 class OpenLineageSource:
@@ -89,7 +91,7 @@ class OpenLineageSource:
                 isinstance(owner, str) for owner in owners.values()
             ):
                 raise BadSetting(f'[sources.{name}] {kind}s is a table of "namespace" = "source".')
-        self._record = Record(name, file=data_dir / _FILE)
+        self._record = Record(name, file=data_dir / OPENLINEAGE_FILE)
 
     def fetch(self, ref: EntityRef) -> Snapshot:
         if ref.type not in self.types or ref.source != self.name:
@@ -141,7 +143,7 @@ class OpenLineageSource:
             for kind, things in (("dataset", told.datasets), ("job", filter(None, [told.job]))):
                 for thing in things:
                     if (owner := self._owner(kind, thing.name.namespace)) != self.name:
-                        owned_elsewhere("dataset", owner, thing.name)
+                        EntityRef(kind, owner, thing.name.name)
         except BadEvent as error:
             raise BadEvent(f"Event {number}: {error}", index=number, **error.details) from None
         except BadIri as error:
@@ -151,22 +153,31 @@ class OpenLineageSource:
     def _divided(self, told: Told) -> tuple[Told | None, builtins.list[EntityRef]]:
         """What is kept here of an event, and the entities of other sources that it tells of."""
         elsewhere = [
-            owned_elsewhere("dataset", owner, thing.name)
+            ref
             for thing in told.datasets
             if (owner := self._owner("dataset", thing.name.namespace)) != self.name
+            for ref in datasets_elsewhere(owner, thing.name, thing.by_tool)
         ]
         if told.job is None:
-            return (None if elsewhere else told), elsewhere
+            aside = self._aside(told.aside)
+            return (Told(time=told.time, aside=aside) if aside else None), elsewhere
         owner = self._owner("job", told.job.name.namespace)
         if owner != self.name:
             elsewhere += _named_elsewhere(told, told.job.name, owner)
-            aside = tuple(d for d in told.datasets if self._owns("dataset", d.name))
+            aside = self._aside(told.datasets)
             return (Told(time=told.time, aside=aside) if aside else None), elsewhere
         run = told.run
         if run is not None and run.parent_job is not None and not self._owns("job", run.parent_job):
             run = replace(run, parent=None, parent_job=None)
-        kept = Told(time=told.time, job=told.job, run=run, inputs=told.inputs, outputs=told.outputs)
-        return kept, elsewhere
+        return replace(told, run=run, aside=self._aside(told.aside)), elsewhere
+
+    def _aside(self, datasets: Iterable[Thing]) -> tuple[Thing, ...]:
+        """Datasets without a run; of those that belong elsewhere only what they are there."""
+        return tuple(
+            d if self._owns("dataset", d.name) else replace(d, facets={NAMED: d.facets[NAMED]})
+            for d in datasets
+            if self._owns("dataset", d.name) or NAMED in d.facets
+        )
 
     def _owner(self, kind: str, namespace: str) -> str:
         return self._owners[kind].get(namespace, self.name)
@@ -183,6 +194,6 @@ def _named_elsewhere(told: Told, job: Name, owner: str) -> Iterator[EntityRef]:
     if told.run is not None and told.run.by_tool:
         yield from (EntityRef(entity_type, owner, key) for entity_type, key in told.run.by_tool)
         return
-    yield owned_elsewhere("pipeline", owner, job)
+    yield EntityRef("pipeline", owner, job.name)
     if told.run is not None:
         yield EntityRef("pipeline-run", owner, told.run.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from kg.iris import EntityRef
 from kg.model import Document
 from kg.sources.openlineage import facets
 from kg.sources.openlineage.facets import Malformed
-from kg.sources.openlineage.parsing import FINAL, Name
+from kg.sources.openlineage.parsing import FINAL, RENAMED, Name
 from kg.sources.openlineage.record import Named, Reading
 
 _STATUS = {"FAIL": "failed", "ABORT": "cancelled", "COMPLETE": "succeeded"}
@@ -30,20 +30,22 @@ class Documents:
         """The entities that a thing of the record is; of its names for others, none."""
         kind, key = thing
         if kind == "dataset":
-            yield self._ref("dataset", key)
+            yield from self._dataset_refs(key)
         elif kind == "run":
             top = self.reading.top(key) == key
-            yield self._ref("pipeline-run" if top else "step-run", key)
+            yield EntityRef("pipeline-run" if top else "step-run", self.source, key)
         else:
             if self.reading.has_top_run(key):
-                yield self._ref("pipeline", key)
+                yield EntityRef("pipeline", self.source, key)
             if self.reading.step_run(key):
-                yield self._ref("pipeline-step", key)
+                yield EntityRef("pipeline-step", self.source, key)
 
     def all(self) -> Iterator[EntityRef]:
         for kind in ("job", "dataset"):
             for key, name in self.reading.names(kind):
                 if self.owner(kind, name.namespace) == self.source:
+                    if kind == "dataset" and self.reading.is_dropped(key):
+                        continue
                     yield from self.refs((kind, key))
         for run in self.reading.runs():
             yield from self.refs(("run", run))
@@ -58,6 +60,8 @@ class Documents:
         else:
             known = name is not None and self.owner(kind, name.namespace) == self.source
         if not known or ref not in self.refs((kind, ref.key)):
+            return None
+        if kind == "dataset" and self.reading.is_dropped(ref.key):
             return None
         told = self._facets(kind, ref.key)
         if kind == "dataset":
@@ -102,7 +106,10 @@ class Documents:
             inputs.update(self.reading.by_design(job, "input"))
             top = self.reading.has_top_run(job)
             plans.add(self._iri("pipeline", job) if top else self._plan_of_step(job))
+        before = dict(self.reading.facets("dataset", key)).get(RENAMED)
+        old = {Name(*json.loads(before)).key} if before else set()
         return {
+            "supersedes": self._datasets(old),
             "inputs": self._datasets(inputs - {key}),
             "plans": sorted(filter(None, plans)),
             "producedBy": self._iri("pipeline-run", produced) if produced else "",
@@ -145,21 +152,27 @@ class Documents:
         return self._plan(self.reading.top(run)) if run else ""
 
     def _datasets(self, keys: set[str]) -> list[str]:
-        return sorted(self._iri("dataset", key) for key in keys)
+        refs = {ref for key in keys for ref in self._dataset_refs(key)}
+        return sorted(f"id/{ref}" for ref in refs if ref.type == "dataset")
 
-    def _ref(self, entity_type: str, key: str) -> EntityRef:
-        """A dataset of another source has that source's own key: the name without namespace."""
-        name = self.reading.name("dataset", key) if entity_type == "dataset" else None
-        if name is not None and (owner := self.owner("dataset", name.namespace)) != self.source:
-            return owned_elsewhere("dataset", owner, name)
-        return EntityRef(entity_type, self.source, key)
+    def _dataset_refs(self, key: str) -> list[EntityRef]:
+        name = self.reading.name("dataset", key)
+        if name is None or (owner := self.owner("dataset", name.namespace)) == self.source:
+            return [EntityRef("dataset", self.source, key)]
+        named = self.reading.named(key)
+        return datasets_elsewhere(owner, name, json.loads(named) if named else None)
 
     def _iri(self, entity_type: str, key: str) -> str:
-        return f"id/{self._ref(entity_type, key)}"
+        return f"id/{EntityRef(entity_type, self.source, key)}"
 
 
-def owned_elsewhere(entity_type: str, owner: str, name: Name) -> EntityRef:
-    return EntityRef(entity_type, owner, name.name)
+def datasets_elsewhere(
+    owner: str, name: Name, by_tool: Iterable[Sequence[str]] | None
+) -> list[EntityRef]:
+    """What a dataset is at another source: what its tool says, else its name without namespace."""
+    if by_tool is None:
+        return [EntityRef("dataset", owner, name.name)]
+    return [EntityRef(entity_type, owner, key) for entity_type, key in by_tool]
 
 
 def _nameable(entity_type: str, key: str) -> bool:

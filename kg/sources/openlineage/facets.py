@@ -13,6 +13,7 @@ from kg.model import Payload
 _TEAMS: Final = ("team:", "group:")
 _PEOPLE: Final = ("user:", "person:")
 _MOST_FIELDS: Final = 10_000
+LIFECYCLE: Final = "lifecycleStateChange"
 
 
 class Malformed(Exception):
@@ -122,6 +123,24 @@ def _data_source(facet: Payload) -> dict[str, Any]:
     return {"location": some_text(facet, "uri")}
 
 
+def _lifecycle(facet: Payload) -> dict[str, Any]:
+    """What was done to the dataset is read by `renamed_from` and by the record, not from here."""
+    if text(facet, "lifecycleStateChange") == "RENAME":
+        previous = part(facet, "previousIdentifier")
+        if previous:
+            text(previous, "namespace", "previousIdentifier")
+            text(previous, "name", "previousIdentifier")
+    return {}
+
+
+def renamed_from(facets: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The namespace and name that a dataset had before, of facets that were checked."""
+    told = facets.get(LIFECYCLE) or {}
+    if told.get("lifecycleStateChange") != "RENAME" or not told.get("previousIdentifier"):
+        return None
+    return told["previousIdentifier"]["namespace"], told["previousIdentifier"]["name"]
+
+
 def _code(facet: Payload) -> dict[str, Any]:
     return {"code": some_text(facet, "url") or some_text(facet, "repoUrl")}
 
@@ -139,6 +158,7 @@ READERS: Final[dict[str, dict[str, Reader]]] = {
         "ownership": _ownership,
         "tags": _tags,
         "dataSource": _data_source,
+        LIFECYCLE: _lifecycle,
     },
     "job": {
         "documentation": _documentation,

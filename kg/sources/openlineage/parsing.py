@@ -19,8 +19,13 @@ from kg.iris import EntityRef
 from kg.model import Payload
 from kg.sources.openlineage import facets
 from kg.sources.openlineage.facets import Malformed, pointer
-from kg.sources.openlineage.tools import by_tool
+from kg.sources.openlineage.tools import Names, by_tool, dataset_by_tool, is_declaration
 
+NAMED: Final = "(named)"
+"""Stands among a dataset's facets for `Thing.by_tool`."""
+RENAMED: Final = "(renamed)"
+"""Stands there for `Thing.before`, which later changes of the dataset do not take back."""
+DROPPED: Final = '{"lifecycleStateChange":"DROP"}'
 FINAL: Final = ("FAIL", "ABORT", "COMPLETE")
 _TYPES: Final = ("START", "RUNNING", "OTHER", *FINAL)
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -53,6 +58,10 @@ class Thing:
 
     name: Name
     facets: dict[str, str] = field(default_factory=dict)
+    by_tool: Names | None = None
+    """Types and keys of what a dataset is to the tool that tells of it; None if it does not say."""
+    before: Name | None = None
+    """How a dataset was named before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +85,7 @@ class Told:
     inputs: tuple[Thing, ...] = ()
     outputs: tuple[Thing, ...] = ()
     aside: tuple[Thing, ...] = ()
-    """Datasets that are told of by themselves."""
+    """Datasets that are told of by themselves, and the names that others had before."""
 
     @property
     def datasets(self) -> Iterator[Thing]:
@@ -98,15 +107,23 @@ def _event(data: Any) -> Told:
     time = _time(data)
     if "dataset" in data and "job" not in data:
         dataset = _thing("dataset", facets.record(data, "dataset"), "dataset")
-        return Told(time=time, aside=(dataset,))
-    job = _thing("job", facets.record(data, "job"), "job")
-    return Told(
-        time=time,
-        job=job,
-        run=_run(data, job.name) if "run" in data or "eventType" in data else None,
-        inputs=_datasets(data, "inputs"),
-        outputs=_datasets(data, "outputs"),
-    )
+        return Told(time=time, aside=(dataset, *_before(dataset)))
+    told = facets.record(data, "job")
+    job = _thing("job", told, "job")
+    run = _run(data, job.name) if "run" in data or "eventType" in data else None
+    inputs, outputs = _datasets(data, "inputs"), _datasets(data, "outputs")
+    if is_declaration(facets.part(told, "facets", "job")):
+        aside = {thing.name: replace(thing, by_tool=thing.by_tool or ()) for thing in inputs}
+        aside |= {thing.name: thing for thing in outputs}
+        return Told(time=time, aside=tuple(aside.values()))
+    before = tuple(old for thing in (*inputs, *outputs) for old in _before(thing))
+    return Told(time=time, job=job, run=run, inputs=inputs, outputs=outputs, aside=before)
+
+
+def _before(thing: Thing) -> Iterator[Thing]:
+    """What is renamed is gone from where it was."""
+    if thing.before is not None:
+        yield Thing(name=thing.before, facets={facets.LIFECYCLE: DROPPED})
 
 
 def _run(data: Payload, job: Name) -> Run:
@@ -143,7 +160,22 @@ def _datasets(data: Payload, name: str) -> tuple[Thing, ...]:
 
 def _thing(kind: str, told: Payload, *at: str | int) -> Thing:
     parts = facets.part(told, "facets", *at)
-    return Thing(name=_name(kind, told, *at), facets=_facets(kind, parts, *at, "facets"))
+    name, kept = _name(kind, told, *at), _facets(kind, parts, *at, "facets")
+    named = dataset_by_tool(parts) if kind == "dataset" else None
+    if named is not None:
+        kept[NAMED] = json.dumps(named)
+    before = _renamed(parts, *at) if kind == "dataset" else None
+    if before is None or before == name:
+        return Thing(name=name, facets=kept, by_tool=named)
+    kept[RENAMED] = json.dumps([before.namespace, before.name])
+    return Thing(name=name, facets=kept, by_tool=named, before=before)
+
+
+def _renamed(parts: Payload, *at: str | int) -> Name | None:
+    if facets.renamed_from(parts) is None:
+        return None
+    here = (*at, "facets", facets.LIFECYCLE, "previousIdentifier")
+    return _name("dataset", parts[facets.LIFECYCLE]["previousIdentifier"], *here)
 
 
 def _name(kind: str, told: Payload, *at: str | int) -> Name:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from kg.errors import SourceUnavailable, SystemFailure
 from kg.iris import EntityRef
-from kg.sources.openlineage.parsing import Name, Thing, Told
+from kg.sources.openlineage.parsing import NAMED, Name, Thing, Told
 
 _SCHEMA: Final = Path(__file__).with_name("schema.sql")
 _WAIT_SECONDS: Final = 30
@@ -127,6 +127,23 @@ class Reading:
         return self._texts(
             "SELECT dataset FROM edge WHERE kind='run' AND key=? AND way=?", run, way
         )
+
+    def named(self, dataset: str) -> str | None:
+        """What a dataset is to its tool, as it was told last."""
+        return dict(self.facets("dataset", dataset)).get(NAMED)
+
+    def is_dropped(self, dataset: str) -> bool:
+        """Whether the last that was told of it, by facets or by a run or job, is that it went."""
+        return bool(self._texts(_DROPPED, dataset, dataset, dataset))
+
+    def leading_to(self, dataset: str) -> tuple[set[str], set[str]]:
+        """The runs that read a dataset, by their parts too, and the datasets computed from it."""
+        readers = self._texts(_READING, "run", dataset)
+        runs = {above for run in readers for above in self.above(run)}
+        written = {d for run in readers for d in self.of_run(run, "output")}
+        for job in self._texts(_READING, "job", dataset):
+            written.update(self.by_design(job, "output"))
+        return runs, written
 
     def by_design(self, job: str, way: str) -> list[str]:
         """What a job reads or writes by the event that told so last."""
@@ -247,6 +264,16 @@ _DESIGNED = """
 SELECT dataset FROM edge WHERE kind = 'job' AND key = ? AND way = ? AND time =
     (SELECT time FROM fact WHERE kind = 'job' AND key = ? AND facet = '(design)')
 """
+_DROPPED = """
+SELECT told FROM fact WHERE kind = 'dataset' AND key = ? AND facet = 'lifecycleStateChange'
+AND json_extract(told, '$.lifecycleStateChange') = 'DROP' AND time >= (
+    SELECT max(time) FROM (
+        SELECT time FROM fact WHERE kind = 'dataset' AND key = ?
+        UNION ALL SELECT time FROM edge WHERE dataset = ?
+    )
+)
+"""
+_READING = "SELECT key FROM edge WHERE kind = ? AND dataset = ? AND way = 'input'"
 _WRITING = """
 SELECT e.key, r.job FROM edge e JOIN ran r ON r.run = e.key
 WHERE e.dataset = ? AND e.way = 'output' AND e.kind = 'run' ORDER BY e.time DESC, e.key DESC

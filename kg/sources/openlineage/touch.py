@@ -25,6 +25,7 @@ class Touch:
         self._runs = self._around()
         self._before = {run: self._place(run) for run in self._runs}
         self._designed = self._by_design()
+        self._named = {d.name.key: reading.named(d.name.key) for d in told.datasets}
 
     def refs(self, documents: Documents) -> Iterator[EntityRef]:
         """The entities of the record itself; both types of those that may have changed theirs."""
@@ -43,6 +44,12 @@ class Touch:
         for run in {*runs, *parts}:
             if self._reading.job_of(run) is not None:
                 yield from self._either("run", run, bool(moved), documents)
+        for key, before in self._named.items():
+            if self._reading.named(key) != before:
+                found_runs, found_datasets = self._reading.leading_to(key)
+                datasets |= found_datasets
+                for run in found_runs:
+                    yield from documents.refs(("run", run))
         for key in datasets:
             found = documents.refs(("dataset", key))
             yield from (ref for ref in found if ref.source == documents.source)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from kg import config
 from kg.iris import EntityRef
+from kg.model import Snapshot
 from kg.sources import Source
 from kg.sources.ldap import LdapSource
 from kg.sources.ldap.names import is_under
+from kg.worker import Worker
 from tests.kg.sources.entity_facts import facts
 from tests.kg.sources.slapd_server import (
     BASES,
@@ -22,6 +26,7 @@ from tests.kg.sources.slapd_server import (
     Slapd,
     slapd,
 )
+from tests.kg.sweeps import swept
 
 MIA, ADA, HOME = "mia@example.org", "ada@example.org", "Home personalisation"
 IN_HOME = ("mlg:memberOfTeam", "team/directory/Home%20personalisation")
@@ -185,6 +190,45 @@ def test_entries_with_one_key_are_one_person(source: LdapSource, server: Slapd) 
         "team/directory/Now",
     }
     assert list(source.list()) == [person(ADA), team("Then"), team("Now")]
+
+
+@pytest.mark.parametrize("membership", ["member", "memberOf"])
+def test_a_listing_shows_what_fetching_would_find(server: Slapd, membership: str) -> None:
+    """Every way to be a member, a manager in another spelling, shared keys and odd names."""
+    mia = server.person("mia", mail=MIA)
+    ada = server.person("ada", mail=["okafor@example.org", "Ada@Example.org"], manager=mia.upper())
+    old = server.person("ada-old", mail=ADA.upper(), manager=ada)
+    server.person("tom", manager="cn=somebody,dc=elsewhere")
+    server.person(MIA)  # whose login is the address of another
+    odd = "".join(f"\\{byte:02x}" for byte in 'a, b+c "d" <e>;f=g*(i)#ü'.encode())
+    server.add(f"uid={odd},{PEOPLE}", "inetOrgPerson", {"cn": "Odd", "sn": "Odd"})
+    home = server.group(HOME, ada.upper(), f"uid={odd},{PEOPLE}")
+    server.group("On call", old, kind="groupOfUniqueNames")
+    server.group("unix", kind="posixGroup", gidNumber=7, memberUid=["ada", "tom", "nobody"])
+    server.group("Engineering", home, mia)
+    server.group("Round", f"cn=Trip,{GROUPS}")
+    server.group("Trip", f"cn=Round,{GROUPS}")
+    source = connected(server, membership=membership)
+    whole = list(source.list_whole())
+    assert [found.ref for found in whole if isinstance(found, Snapshot)] == list(source.list())
+    assert whole == [source.fetch(ref) for ref in source.list()]
+    source.close()
+
+
+def test_a_sweep_asks_for_whom_a_change_of_a_group_concerns(
+    server: Slapd, source: LdapSource, tmp_path: Path
+) -> None:
+    ada, mia = server.person("ada", mail=ADA), server.person("mia", mail=MIA)
+    home = server.group(HOME, ada, mia)
+    settings = config.load(environ={}, data_dir=str(tmp_path))
+    with Worker(settings, sources={source.name: source}) as worker:
+        assert swept(worker, source).told == 3
+        worker.drain()
+        assert swept(worker, source).told == 0
+        server.change(home, member=[ada])
+        assert swept(worker, source).told == 1
+        assert worker.drain().changed == 1
+    assert IN_HOME not in facts(source, source.fetch(person(MIA)))
 
 
 def test_the_active_entry_describes_the_person(source: LdapSource, server: Slapd) -> None:

@@ -19,12 +19,14 @@ from kg.iris import EntityRef
 from kg.model import Payload
 from kg.sources.airflow import AirflowSource
 from kg.sources.dbt import DbtSource
+from kg.sources.feast import FeastSource
 from kg.sources.openlineage import OpenLineageSource
 from kg.sources.openlineage.parsing import Name
 from tests.kg.sources.airflow_replay import PASSWORD, USER
 from tests.kg.sources.airflow_replay import Replay as Airflow
 from tests.kg.sources.case_openlineage import BAD, GOOD, recorded
 from tests.kg.sources.dbt_project import RECORDED as DBT
+from tests.kg.sources.feast_replay import Replay as Feast
 
 Graph = dict[EntityRef, Payload]
 PLAYS = "id/dataset/lineage/s3:%2F%2Fplays%2Fraw%2Fplays"
@@ -162,6 +164,102 @@ def test_airflow_is_told_of_by_the_names_that_it_has_itself(tmp_path: Path) -> N
         assert not [ref for ref in known if airflow.fetch(ref).gone]
 
 
+def test_what_feast_declares_is_no_run(source: OpenLineageSource) -> None:
+    """At each apply it tells of all views and sources as outputs and inputs of one job."""
+    source.keep(recorded("feast.jsonl"))
+    assert [ref.key for ref in source.list() if ref.type == "pipeline"] == [
+        "aurora/materialize_aurora"
+    ]
+    view = payload(source, "dataset", "aurora/member_activity")
+    assert view == {
+        "name": "member_activity",
+        "description": "What each member did lately.",
+        "schema": "plays_7d: Int64, hours_7d: Float64",
+    }
+    filled = payload(source, "dataset", "aurora/online_store_member_activity")
+    assert "id/dataset/lineage/aurora/play_stats" in filled["inputs"]
+    assert "id/dataset/lineage/aurora/catalogue" not in filled["inputs"]
+
+
+def test_feast_is_told_of_by_the_names_that_it_has_itself(tmp_path: Path) -> None:
+    source = OpenLineageSource("lineage", data_dir=tmp_path, datasets={"aurora": "feast"})
+    told = [ref for ref in source.keep(recorded("feast.jsonl")) if ref.source == "feast"]
+    assert {(ref.type, ref.key) for ref in told} == {
+        *(
+            ("feature-set", name)
+            for name in (
+                "catalogue_size",
+                "member_activity",
+                "member_context",
+                "member_live",
+                "member_stream",
+                "service:billboard",
+                "service:home_ranker",
+                "title_vectors",
+            )
+        ),
+        ("dataset", "data/catalogue.parquet"),
+        ("dataset", "data/play_stats.parquet"),
+        ("dataset", "data/title_stats.parquet"),
+    }
+    with Feast() as replay:
+        feast = FeastSource("feast", url=replay.url, project="aurora", page_size=2)
+        assert not [ref for ref in told if feast.fetch(ref).gone]
+
+
+def test_a_run_of_feast_read_data_and_neither_views_nor_entities(tmp_path: Path) -> None:
+    source = OpenLineageSource("lineage", data_dir=tmp_path, datasets={"aurora": "feast"})
+    source.keep(recorded("feast.jsonl"))
+    runs = {ref: data for ref, data in graph(source).items() if ref.type == "pipeline-run"}
+    assert {(run["status"], *run["used"]) for run in runs.values()} == {
+        ("succeeded", "id/dataset/feast/data/play_stats.parquet"),
+        ("failed", "id/dataset/feast/data/title_stats.parquet"),
+    }
+    assert {ref.type for ref in source.list()} == {"pipeline", "pipeline-run"}
+
+
+def test_a_dataset_that_gets_its_name_late_moves_what_leads_to_it(tmp_path: Path) -> None:
+    source = OpenLineageSource("lineage", data_dir=tmp_path, datasets={"feast": "feast"})
+    plays = {"namespace": "feast", "name": "plays"}
+    run = WHOLE | {"inputs": [plays], "outputs": [{"namespace": "own", "name": "counts"}]}
+    source.heard(source.keep([run]))
+    run_ref = EntityRef("pipeline-run", "lineage", GOOD)
+    assert graph(source)[run_ref]["used"] == ["id/dataset/feast/plays"]
+    facet = {"feast_dataSource": {"source_type": "FileSource", "path": "s3://plays"}}
+    event = {"eventTime": "2026-11-02T04:00:00Z", "dataset": plays | {"facets": facet}}
+    told = source.keep([event])
+    assert EntityRef("dataset", "feast", "s3://plays") in told
+    assert graph(source)[run_ref]["used"] == ["id/dataset/feast/s3:%2F%2Fplays"]
+    counts = EntityRef("dataset", "lineage", "own/counts")
+    assert graph(source)[counts]["inputs"] == ["id/dataset/feast/s3:%2F%2Fplays"]
+    assert {run_ref, counts} <= set(told)
+    source.heard(told)
+    assert source.keep([event]) == [EntityRef("dataset", "feast", "s3://plays")]
+
+
+@pytest.mark.parametrize(
+    "facets",
+    [
+        {"feast_featureView": 7},
+        {"feast_featureView": {"name": ""}},
+        {"feast_featureService": {"name": "line\nbreak"}},
+        {"feast_dataSource": {"source_type": ["FileSource"], "path": "x"}},
+        {"feast_dataSource": {"source_type": "PushSource", "name": "x"}},
+        {"feast_dataSource": {"source_type": "RedshiftSource", "table": "half_a_name"}},
+        {"feast_entity": {"name": "member"}},
+        {"feast_new": {}},
+    ],
+)
+def test_what_feast_has_no_entity_of_is_nothing_there(tmp_path: Path, facets: Any) -> None:
+    source = OpenLineageSource("lineage", data_dir=tmp_path, datasets={"n": "feast"})
+    thing = {"namespace": "n", "name": "x", "facets": facets}
+    event = {"eventTime": "2026-11-01T04:00:00Z", "dataset": thing}
+    assert source.keep([event]) == []
+    assert source.keep([event | {"dataset": thing | {"facets": {}}}]) == [
+        EntityRef("dataset", "feast", "x")
+    ]
+
+
 @pytest.mark.parametrize(
     "odd",
     [
@@ -176,6 +274,49 @@ def test_an_odd_facet_of_a_tool_is_passed_over(tmp_path: Path, odd: Any) -> None
     source = OpenLineageSource("lineage", data_dir=tmp_path, jobs={"n": "dbt"})
     told = source.keep([WHOLE | {"run": RUN | {"facets": odd}}])
     assert told == [EntityRef("pipeline", "dbt", "j"), EntityRef("pipeline-run", "dbt", GOOD)]
+
+
+# --- datasets that go -----------------------------------------------------------------------------
+
+
+def lifecycle(change: str, name: str, *, hour: int, before: str = "") -> dict[str, Any]:
+    facet: dict[str, Any] = {"lifecycleStateChange": change}
+    if before:
+        facet["previousIdentifier"] = {"namespace": "n", "name": before}
+    thing = {"namespace": "n", "name": name, "facets": {"lifecycleStateChange": facet}}
+    return WHOLE | {"eventTime": f"2026-11-01T{hour:02}:00:00Z", "outputs": [thing]}
+
+
+def test_what_is_dropped_is_gone_until_it_is_told_of_again(source: OpenLineageSource) -> None:
+    plays = EntityRef("dataset", "lineage", "n/plays")
+    source.keep([lifecycle("CREATE", "plays", hour=4)])
+    assert plays in set(source.list())
+    assert plays in source.keep([lifecycle("DROP", "plays", hour=5)])
+    assert source.fetch(plays).gone
+    assert plays not in set(source.list())
+    source.keep([lifecycle("ALTER", "plays", hour=3)])  # late, and of the time before
+    assert source.fetch(plays).gone
+    assert plays in source.keep([lifecycle("OVERWRITE", "plays", hour=6)])
+    assert not source.fetch(plays).gone
+
+
+def test_what_is_renamed_takes_the_place_of_its_old_name(source: OpenLineageSource) -> None:
+    old, new = (EntityRef("dataset", "lineage", f"n/{name}") for name in ("plays", "starts"))
+    source.keep([lifecycle("CREATE", "plays", hour=4)])
+    told = source.keep([lifecycle("RENAME", "starts", hour=5, before="plays")])
+    assert {old, new} <= set(told)
+    assert source.fetch(old).gone
+    assert payload(source, "dataset", new.key)["supersedes"] == ["id/dataset/lineage/n/plays"]
+    source.keep([lifecycle("ALTER", "starts", hour=6)])
+    assert payload(source, "dataset", new.key)["supersedes"] == ["id/dataset/lineage/n/plays"]
+
+
+def test_a_table_of_another_source_that_is_renamed_is_asked_for_by_both_names(
+    tmp_path: Path,
+) -> None:
+    source = OpenLineageSource("lineage", data_dir=tmp_path, datasets={"n": "iceberg"})
+    told = source.keep([lifecycle("RENAME", "starts", hour=5, before="plays")])
+    assert {ref.key for ref in told if ref.source == "iceberg"} == {"plays", "starts"}
 
 
 # --- the law: neither order nor repetition makes a difference -------------------------------------
@@ -209,6 +350,13 @@ def things(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         taken_back = {"_deleted": True}
         facets["documentation"] = draw(st.sampled_from([taken_back, {"description": "d"}]))
+    change = draw(st.sampled_from([None, "DROP", "CREATE", "RENAME"]))
+    if change is not None:
+        before = {"namespace": "n", "name": draw(names)}
+        facets["lifecycleStateChange"] = {"lifecycleStateChange": change}
+        facets["lifecycleStateChange"]["previousIdentifier"] = before
+    if draw(st.booleans()):
+        facets["feast_featureView"] = {"name": draw(names)}
     return {"namespace": "n", "name": draw(names), "facets": facets}
 
 
@@ -301,6 +449,23 @@ WHOLE |= {"run": RUN, "job": JOB}
         (
             WHOLE | {"outputs": [JOB | {"facets": {"schema": {"fields": [{"name": 7}]}}}]},
             "/outputs/0/facets/schema/fields/0/name",
+        ),
+        (
+            WHOLE
+            | {
+                "outputs": [
+                    JOB
+                    | {
+                        "facets": {
+                            "lifecycleStateChange": {
+                                "lifecycleStateChange": "RENAME",
+                                "previousIdentifier": {"namespace": "n"},
+                            }
+                        }
+                    }
+                ]
+            },
+            "/outputs/0/facets/lifecycleStateChange/previousIdentifier/name",
         ),
         (
             WHOLE | {"run": RUN | {"facets": {"parent": {"run": RUN}}}},
