@@ -106,9 +106,16 @@ def commit(draft: Draft, *, version: int, at: datetime) -> Change:
             draft.add((revision, iris.RETRACTS, quoted(statement), HISTORY))
         for statement in reasons.get(iri, ()) if layer == "derived" else ():
             draft.add((revision, iris.RETRACTS, quoted(statement), HISTORY))
-        for end in {s[2] for s in retracted if s[2][0] == "<" and s[1] != iris.TYPE}:
+        for end in _ends(iri, retracted):
             draft.add((revision, iris.RETRACTS_LINK_TO, end, HISTORY))
     return draft.change()
+
+
+def _ends(iri: str, retracted: set[Statement]) -> set[str]:
+    """What retracted links pointed at. Nobody asks that of ontology and shapes."""
+    if iri.startswith(graph("")):
+        return set()
+    return {value for _, link, value in retracted if value[0] == "<" and link != iris.TYPE}
 
 
 def revision_iri(version: int, number: int) -> str:

@@ -187,6 +187,18 @@ class Draft:
         else:
             moved.add(statement)
 
+    def revise(self, name: str, statements: frozenset[Statement]) -> None:
+        """Makes these all that a graph states, with revisions as an entity in the source layer has."""
+        old = {quad[:3] for quad in self.store.quads(graph=name)}
+        if not old:
+            self.created.add(name)
+        self.asserted[name, "source"] = set(statements - old)
+        self.retracted[name, "source"] = old - statements
+        for statement in statements - old:
+            self.add((*statement, name))
+        for statement in old - statements:
+            self.remove((*statement, name))
+
     def add(self, quad: Quad) -> None:
         """Adds a statement to any graph, outside the layers."""
         if quad in self._removed:

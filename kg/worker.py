@@ -21,6 +21,7 @@ from typing import Self
 
 from kg import iris
 from kg.config import Settings
+from kg.editions import ONTOLOGY, SHAPES
 from kg.enrich import read_rules
 from kg.errors import MlgError, StoreUnavailable
 from kg.events import INBOX, Bridge, Inbox, Letters, open_bus
@@ -35,7 +36,7 @@ from kg.sources import Source, connect
 from kg.store import EmbeddedStore
 from kg.sweep import Schedule
 from kg.terms import literal, node
-from kg.validate import Validator
+from kg.validate import Validator, core_statements
 from kg.vocabulary import Vocabulary
 
 POLL_SECONDS = 0.02
@@ -149,7 +150,8 @@ class Worker:
         if self.index.version > self.store.version or self.index.version == 0:
             writer.rebuild_index()  # the store lost commits in a power cut, or there is no index
         writer.catch_up()
-        writer.record(self._source_systems(sources), at=self._now())
+        editions = {ONTOLOGY: vocabulary.statements, SHAPES: core_statements()}
+        writer.record(self._source_systems(sources), editions=editions, at=self._now())
         self.publish()
 
     def _source_systems(self, connected: Collection[str]) -> Iterator[Proposal]:

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from kg import iris
 from kg.commit import HISTORY, revision_iri
-from kg.iris import graph
+from kg.editions import ONTOLOGY, SHAPES
 from kg.model import Layer
 from kg.terms import Quad, Statement, iri_of, node, text_of, unquoted
 
@@ -26,7 +26,7 @@ _LAYERS: Final[dict[str, Layer]] = {
 _PREFIX: Final = "urn:mlgraph:revision:"
 _REASON: Final = "urn:mlgraph:derivation:"
 _ABOUT: Final = (iris.REVISES, iris.CREATES)
-KEPT_GRAPHS: Final = frozenset({graph("ontology"), graph("shapes")})
+KEPT_GRAPHS: Final = frozenset({ONTOLOGY, SHAPES})
 """Graphs that have revisions like an entity: the rules of the game are part of the past too."""
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from kg import iris
 from kg.commit import commit, propose, revised
 from kg.draft import Draft
+from kg.editions import record
 from kg.enrich import Rules, enrich
 from kg.facts import Facts
 from kg.iris import Minter
@@ -44,12 +45,19 @@ class Writer:
     minter: Minter
     labels: Mapping[str, str]
 
-    def record(self, proposals: Iterable[Proposal], *, at: datetime) -> None:
-        """Commits what this installation says of itself, outside any source."""
+    def record(
+        self,
+        proposals: Iterable[Proposal],
+        *,
+        editions: Mapping[str, Iterable[Statement]],
+        at: datetime,
+    ) -> None:
+        """Commits what this installation says of itself, and the ontology and shapes it goes by."""
         draft = Draft(self.store)
         for proposal in proposals:
             propose(draft, proposal, at=at)
         self.enrich(draft)
+        record(draft, editions)
         self.commit(draft, at=at)
 
     def commit(self, draft: Draft, *, at: datetime) -> None:
