@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,12 +22,13 @@ from kg.past.history import history_of, no_history, said_all
 from kg.past.moments import read_moment
 from kg.past.revisions import moment_of, names_of_entity, of_entity, version_at
 from kg.past.rewound import Rewound
+from kg.past.search import check_filters, hits
 from kg.past.states import state_path, use
 from kg.store import Checkpoint
 from kg.terms import triple
 from kg.validate import Rule, Shapes, load_shapes, shapes_of
 from kg.validate import engine as shacl_engine
-from kg.views import DifferenceView, EntityView, HistoryPage
+from kg.views import DifferenceView, EntityView, HistoryPage, SearchPage
 from kg.vocabulary import Vocabulary
 
 SHOWN: Final = 1_000
@@ -35,6 +36,7 @@ SHOWN: Final = 1_000
 Judged = tuple[Report, Mapping[str, Rule]]
 """A report, and the rules by which it was made."""
 _MAKE: Final = "kg.past.states:make_job"
+_SEARCH: Final = "kg.past.search:search_job"
 _DIFFER: Final = "kg.past.differences:difference_job"
 
 
@@ -183,6 +185,39 @@ class Past:
             retracted_total=len(found.retracted),
             asserted=first[0],
             retracted=first[1],
+        )
+
+    # --- search -------------------------------------------------------------------------------
+
+    def search(
+        self,
+        text: str,
+        *,
+        at: datetime,
+        filters: Mapping[str, Sequence[str]],
+        offset: int = 0,
+        limit: int = 25,
+    ) -> SearchPage:
+        """A page of entities that bore a name with these words at a moment; there are no facets.
+
+        Raises `BadInput` for a filter that is none of the past, `LimitExceeded` for too many hits.
+        """
+        check_filters(filters)
+        arguments = {
+            "path": str(self.state(at).absolute()),
+            "prefix": self.minter.prefix,
+            "text": text,
+            "filters": {name: list(values) for name, values in filters.items()},
+            "offset": offset,
+            "limit": limit,
+        }
+        found = self.answers.run(_SEARCH, arguments=arguments).value
+        return SearchPage(
+            query=text,
+            total=found["total"],
+            offset=offset,
+            hits=hits(self._portrayer(at), found["iris"]),
+            facets={},
         )
 
     # --- validation ---------------------------------------------------------------------------

@@ -26,6 +26,10 @@ SIZES: dict[str, tuple[list[str], list[str]]] = {
         ["--events", "5000", "--entities", "500"],
     ),
     "identity": ([], []),
+    "past": (
+        ["--entities", "10000", "--more", "40000", "--changes", "10000"],
+        ["--entities", "300", "--more", "300", "--changes", "200"],
+    ),
     "validation": (["--triples", "1000000"], ["--triples", "2000"]),
 }
 """Each benchmark's arguments, whole and quick."""
