@@ -4,8 +4,7 @@ Only the difference is written. Each changed entity gets a revision in graph ``h
 layer that changes, with the statements as triple terms; an entity's first revision says
 `mlg:creates` and lists none, since what came first is what is left when all later revisions are
 undone (it would cost two thirds of the write rate, and tell nothing). A revision of the derived layer
-also retracts the reasons that fall away; those that came are found by the facts under them. `kg.past`
-undoes revisions. What is gone at its source becomes a tombstone.
+also says which reasons came, and all that went of others. `kg.past` undoes revisions. What is gone at its source becomes a tombstone.
 """
 
 from __future__ import annotations
@@ -80,8 +79,8 @@ def commit(draft: Draft, *, version: int, at: datetime) -> Change:
     when = moment(at)
     records = (draft.asserted, draft.retracted)
     touched = {key for record in records for key, statements in record.items() if statements}
-    reasons = draft.reasons_lost()
-    touched.update((iri, "derived") for iri in reasons)
+    gained, lost = draft.reasons_moved()
+    touched.update((iri, "derived") for reasons in (gained, lost) for iri in reasons)
     number = 0
     for iri, layer in sorted(touched):
         asserted = draft.asserted.get((iri, layer), set())
@@ -106,11 +105,19 @@ def commit(draft: Draft, *, version: int, at: datetime) -> Change:
             draft.add((revision, iris.ASSERTS, quoted(statement), HISTORY))
         for statement in retracted:
             draft.add((revision, iris.RETRACTS, quoted(statement), HISTORY))
-        for statement in reasons.get(iri, ()) if layer == "derived" else ():
-            draft.add((revision, iris.RETRACTS, quoted(statement), HISTORY))
-        for end in {s[2] for s in retracted if s[2][0] == "<" and s[1] != iris.TYPE}:
+        for link, reasons in ((iris.ASSERTS, gained), (iris.RETRACTS, lost)):
+            for statement in reasons.get(iri, ()) if layer == "derived" else ():
+                draft.add((revision, link, quoted(statement), HISTORY))
+        for end in _ends(iri, retracted):
             draft.add((revision, iris.RETRACTS_LINK_TO, end, HISTORY))
     return draft.change()
+
+
+def _ends(iri: str, retracted: set[Statement]) -> set[str]:
+    """What retracted links pointed at. Nobody asks that of ontology and shapes."""
+    if iri.startswith(graph("")):
+        return set()
+    return {value for _, link, value in retracted if value[0] == "<" and link != iris.TYPE}
 
 
 def revision_iri(version: int, number: int) -> str:

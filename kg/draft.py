@@ -21,6 +21,11 @@ from kg.terms import Quad, Statement, unquoted
 
 STEWARD, DERIVED, DOUBLED = graph("steward"), graph("derived"), graph("doubled")
 _LAYER_GRAPH = {"steward": STEWARD, "derived": DERIVED}
+DERIVATIONS = "urn:mlgraph:derivation:"
+"""What the IRIs of all derivations, the reasons of derived facts, begin with."""
+
+Reasons = dict[str, set[Statement]]
+"""Statements about derivations, by the entity of which the facts are that they explain."""
 
 
 class Graphs(Facts, Protocol):
@@ -187,6 +192,18 @@ class Draft:
         else:
             moved.add(statement)
 
+    def revise(self, name: str, statements: frozenset[Statement]) -> None:
+        """Makes these all that a graph states, with revisions as an entity in the source layer has."""
+        old = {quad[:3] for quad in self.store.quads(graph=name)}
+        if not old:
+            self.created.add(name)
+        self.asserted[name, "source"] = set(statements - old)
+        self.retracted[name, "source"] = old - statements
+        for statement in statements - old:
+            self.add((*statement, name))
+        for statement in old - statements:
+            self.remove((*statement, name))
+
     def add(self, quad: Quad) -> None:
         """Adds a statement to any graph, outside the layers."""
         if quad in self._removed:
@@ -217,22 +234,36 @@ class Draft:
         """The entities of which the merged view gains or loses a statement."""
         return {iri for iri, moved in self._moved.items() if moved}
 
-    def reasons_lost(self) -> dict[str, set[Statement]]:
-        """The derivations that go, as their statements, by the entity whose fact they explain."""
-        gone = [quad for quad in self._removed if quad[3] == DERIVED]
-        of = {
-            name: unquoted(value)[0].partition("#")[0]
-            for name, predicate, value, _ in gone
-            if predicate == iris.REIFIES
-        }
-        found: dict[str, set[Statement]] = defaultdict(set)
-        for quad in gone:
-            if quad[0] in of:
-                found[of[quad[0]]].add(quad[:3])
-        return found
+    def reasons_moved(self) -> tuple[Reasons, Reasons]:
+        """What is said of derivations that it was not, and no more, by the entity explained.
+
+        Of one that comes, only what it explains: the rest comes with it.
+        """
+        came = [quad for quad in self._added if quad[3] == DERIVED and _is_reason(quad)]
+        went = [quad for quad in self._removed if quad[3] == DERIVED and _is_reason(quad)]
+        explained = {q[0]: q[2] for q in (*came, *went) if q[1] == iris.REIFIES}
+        fresh = {quad[0] for quad in came if quad[1] == iris.REIFIES}
+        gained: Reasons = defaultdict(set)
+        lost: Reasons = defaultdict(set)
+        for found, quads in ((gained, came), (lost, went)):
+            for quad in quads:
+                if found is gained and quad[0] in fresh and quad[1] != iris.REIFIES:
+                    continue
+                value = explained.get(quad[0]) or self._explained(quad[0])
+                found[unquoted(value)[0].partition("#")[0]].add(quad[:3])
+        return gained, lost
+
+    def _explained(self, derivation: str) -> str:
+        """What a derivation in the store is a reason of, as a value."""
+        quads = self.store.quads(subject=derivation, predicate=iris.REIFIES, graph=DERIVED)
+        return next(iter(quads))[2]
 
     def change(self) -> Change:
         return Change(added=tuple(self._added), removed=tuple(self._removed))
+
+
+def _is_reason(quad: Quad) -> bool:
+    return quad[0].startswith(DERIVATIONS)
 
 
 def _record(

@@ -247,9 +247,17 @@ class Service:
         return serialise(map(triple, sorted(statements)), form, prefixes=iris.PREFIXES)
 
     def search(
-        self, text: str, *, filters: Mapping[str, list[str]], offset: int = 0, limit: int = 25
+        self,
+        text: str,
+        *,
+        filters: Mapping[str, list[str]],
+        offset: int = 0,
+        limit: int = 25,
+        at: datetime | None = None,
     ) -> SearchPage:
-        """A page of entities that the text finds; an empty text finds all."""
+        """A page of entities that the text finds; an empty text finds all. As of a moment: by name."""
+        if at is not None:
+            return self.past.search(text, at=at, filters=filters, offset=offset, limit=limit)
         return self._searcher.search(text, filters=filters, offset=offset, limit=limit)
 
     def suggest(self, text: str) -> tuple[Hit, ...]:

@@ -22,6 +22,7 @@ from typing import Any, Self
 
 from kg import iris
 from kg.config import Settings
+from kg.editions import ONTOLOGY, SHAPES
 from kg.errors import MlgError, StoreUnavailable, UnknownSource
 from kg.events import INBOX, Bridge, Inbox, Letters, open_bus
 from kg.hydrate import Hydrator, Retry
@@ -38,7 +39,7 @@ from kg.sources import Source, connect
 from kg.store import EmbeddedStore
 from kg.sweep import Schedule
 from kg.terms import literal, node
-from kg.validate import Validator
+from kg.validate import Validator, core_statements
 from kg.vocabulary import Vocabulary
 
 POLL_SECONDS = 0.02
@@ -172,7 +173,8 @@ class Worker:
             now=self._now,
         )
         writer.bring_in_line()
-        writer.record(self._source_systems(sources), at=self._now())
+        editions = {ONTOLOGY: vocabulary.statements, SHAPES: core_statements()}
+        writer.record(self._source_systems(sources), editions=editions, at=self._now())
         self.publish()
 
     def _source_systems(self, connected: Collection[str]) -> Iterator[Proposal]:

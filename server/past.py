@@ -45,10 +45,15 @@ def read(text: str, *, parameter: str = PARAMETER) -> datetime:
         raise BadInput(f"{parameter}=: {error}", parameter=parameter) from error
 
 
-def suffix() -> str:
-    """What a link to the same moment has at its end: ``?as-of=…``, or nothing for now."""
+def fields() -> dict[str, str]:
+    """What a link to the same moment has to name: nothing for now."""
     given = request.args.get(PARAMETER)
-    return f"?{urlencode([(PARAMETER, given)])}" if given else ""
+    return {PARAMETER: given} if given else {}
+
+
+def suffix() -> str:
+    """The same as the end of a link: ``?as-of=…``, or nothing for now."""
+    return f"?{urlencode(given)}" if (given := fields()) else ""
 
 
 def mark(answer: Response, at: datetime | None) -> Response:

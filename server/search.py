@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from kg.errors import BadInput, BadIri
 from kg.views import SearchPage, as_json
-from server import signposting
+from server import past, signposting
 from server.context import HTML, JSON, answer_json, see_other, service, wanted
 
 blueprint = Blueprint("search", __name__)
@@ -37,10 +37,19 @@ def page() -> Response:
     filters = filters_of(request.args)
     found = _find(text, filters, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
     answer = make_response(
-        render_template("search.html", found=found, filters=filters, number_of=number)
+        render_template(
+            "search.html",
+            found=found,
+            filters=filters,
+            number_of=number,
+            at=past.asked(),
+            moment=past.fields(),
+            narrowed={**filters, **past.fields()},
+            now=past.now_url(),
+        )
     )
     answer.vary.add("Accept")
-    return answer
+    return past.mark(answer, past.asked())
 
 
 @blueprint.get("/api/v1/search")
@@ -49,13 +58,15 @@ def api() -> Response:
     offset = whole(request.args, "offset", default=0, least=0, most=MAX_OFFSET)
     limit = whole(request.args, "limit", default=PAGE_SIZE, least=0, most=MAX_LIMIT)
     text = request.args.get("q", "").strip()
-    return answer_json(as_json(_find(text, filters_of(request.args), offset=offset, limit=limit)))
+    found = _find(text, filters_of(request.args), offset=offset, limit=limit)
+    return past.mark(answer_json(as_json(found)), past.asked())
 
 
 def _find(text: str, filters: Mapping[str, list[str]], *, offset: int, limit: int) -> SearchPage:
     if len(text) > MAX_QUERY:
         raise BadInput(f"q= has {len(text)} characters; the limit is {MAX_QUERY}.", parameter="q")
-    return service().search(text, filters=filters, offset=offset, limit=limit)
+    at = past.asked()
+    return service().search(text, filters=filters, offset=offset, limit=limit, at=at)
 
 
 def filters_of(arguments: MultiDict[str, str]) -> dict[str, list[str]]:

@@ -169,14 +169,35 @@ def print_findings(findings: Iterable[Finding]) -> None:
 @click.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("--engine", type=click.Choice(list(ENGINES)), default="shacl", show_default=True)
+@output.as_of_option
+@click.option(
+    "--rules",
+    type=click.Choice(["then", "now"]),
+    default="then",
+    show_default=True,
+    help="Of which day the rules are, with --as-of: would it have complied by today's?",
+)
 @click.option(
     "--format", "form", type=click.Choice(list(render.FORMATS)), default="text", show_default=True
 )
 @click.pass_obj
-def validate(settings: Settings, files: tuple[Path, ...], engine: str, form: str) -> None:
+def validate(
+    settings: Settings,
+    files: tuple[Path, ...],
+    engine: str,
+    as_of: str | None,
+    rules: str,
+    form: str,
+) -> None:
     """Validate files, or without files the graph, against the core shapes."""
+    if as_of is not None and files:
+        raise click.UsageError("--as-of is about the graph; leave the files out.")
+    known = load_shapes().rules
     with Service(settings) as service:
-        if not files:
+        if (at := output.moment(service, as_of)) is not None:
+            report, known = service.past.validate(at, engine=engine, todays_rules=rules == "now")
+            reports = [report]
+        elif not files:
             reports = [service.validate_graph(engine=engine)]
         else:
             reports = [
@@ -184,7 +205,7 @@ def validate(settings: Settings, files: tuple[Path, ...], engine: str, form: str
                 for file in files
             ]
     report = Report(findings=tuple(f for r in reports for f in r.findings), engine=engine)
-    click.echo(render.render(report, form, rules=load_shapes().rules), nl=False)
+    click.echo(render.render(report, form, rules=known), nl=False)
     if not report.acceptable:
         raise DoesNotConform(f"{report.count('violation')} violations.")
 

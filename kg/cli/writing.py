@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -22,7 +22,7 @@ from kg.model import Event
 from kg.normalise import contexts_of
 from kg.pipeline import Counts
 from kg.service import Service
-from kg.store import writer_is_running
+from kg.store import EmbeddedStore, writer_is_running
 from kg.sweep import sweep
 from kg.views import as_json
 from kg.worker import Worker
@@ -185,18 +185,19 @@ def _read(file: Path, form: str | None) -> tuple[bytes, formats.Format]:
 def load(settings: Settings, files: tuple[Path, ...]) -> None:
     """Load dumps made by `mlg dump` into a new data folder."""
     show = output.progress("loading")
-    with Worker(settings, sources={}) as worker:
+    with closing(EmbeddedStore(settings.data_dir, base=settings.base)) as store:
         for file in files:
             show(str(file))
             try:
-                worker.store.load(file, formats.of_file(str(file)).rdf)
+                store.load(file, formats.of_file(str(file)).rdf)
             except (OSError, SyntaxError) as error:
                 raise MlgError(f"{file} cannot be loaded: {error}") from error
-        entities = worker.writer.rebuild_index()
+    with Worker(settings, sources={}, fresh_index=True) as worker:  # it builds the search index
         worker.writer.rebuild_lineage()
         worker.publish()
     output.end_progress()
-    click.echo(f"{entities} entities loaded.", err=True)
+    with Service(settings) as service:
+        click.echo(f"{service.status().entities} entities loaded.", err=True)
 
 
 @click.command()

@@ -15,10 +15,10 @@ from itertools import chain, islice
 from typing import Final
 
 from kg import iris
-from kg.draft import DERIVED, DOUBLED, STEWARD, Draft, Graphs
+from kg.draft import DERIVATIONS, DERIVED, DOUBLED, STEWARD, Draft, Graphs
 from kg.facts import Properties
 from kg.infer.derive import candidates, enrich, settle
-from kg.infer.reasons import DERIVATIONS, Reasons
+from kg.infer.reasons import Reasons
 from kg.infer.rules import Rules
 from kg.iris import term
 from kg.store import GraphStore

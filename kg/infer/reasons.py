@@ -14,15 +14,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from kg import iris
-from kg.draft import DERIVED, Draft, Graphs
+from kg.draft import DERIVATIONS, DERIVED, Draft, Graphs
 from kg.iris import term
 from kg.terms import Quad, Statement, iri_of, literal, node, quoted, text_of, unquoted
 
 MAX_SUPPORTS = 20
 """Paths kept as explanations of one derived statement."""
-
-DERIVATIONS = "urn:mlgraph:derivation:"
-"""What the IRIs of all derivations begin with."""
 
 _PATH_COUNT, _CONFIRMED_AT = term("mlg:pathCount"), term("mlg:confirmedAt")
 _INTEGER = term("xsd:integer")

@@ -107,7 +107,9 @@ def _words(
             )
         else:
             yield f"{label}: {_list(was)} went"
-    if revision.reasons:
+    if any(link == iris.REIFIES for _, link, _ in revision.reasons_gained):
+        yield "an inferred fact has another reason"
+    if any(link == iris.REIFIES for _, link, _ in revision.reasons_lost):
         yield "a reason of an inferred fact fell away"
 
 

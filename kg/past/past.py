@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,25 +10,33 @@ from typing import Final
 
 from kg import iris
 from kg.answer import Answer, Answerer, Dataset, Query, whole
+from kg.editions import ONTOLOGY, SHAPES, unnamed
 from kg.entity import Portrayer, Snapshot
 from kg.errors import NotFound, StoreUnavailable
 from kg.facts import described
 from kg.formats import Format, serialise
 from kg.iris import EntityRef, Minter
+from kg.model import Report
 from kg.past.differences import Difference, difference, read_patch
 from kg.past.history import history_of, no_history, said_all
 from kg.past.moments import read_moment
 from kg.past.revisions import moment_of, names_of_entity, of_entity, version_at
 from kg.past.rewound import Rewound
+from kg.past.search import check_filters, hits
 from kg.past.states import state_path, use
 from kg.store import Checkpoint
 from kg.terms import triple
-from kg.views import DifferenceView, EntityView, HistoryPage
+from kg.validate import Rule, Shapes, load_shapes, shapes_of
+from kg.validate import engine as shacl_engine
+from kg.views import DifferenceView, EntityView, HistoryPage, SearchPage
 from kg.vocabulary import Vocabulary
 
 SHOWN: Final = 1_000
 """Statements of either side of a difference that are put in words."""
+Judged = tuple[Report, Mapping[str, Rule]]
+"""A report, and the rules by which it was made."""
 _MAKE: Final = "kg.past.states:make_job"
+_SEARCH: Final = "kg.past.search:search_job"
 _DIFFER: Final = "kg.past.differences:difference_job"
 
 
@@ -90,6 +98,10 @@ class Past:
                 if self.checkpoint().path == newest.path:
                     raise
         raise StoreUnavailable("The graph changes faster than its past can be made; try again.")
+
+    def open(self, at: datetime) -> Checkpoint:
+        """The checkpoint that is the graph as of a moment, open; who opens it closes it."""
+        return Checkpoint(self.state(at))
 
     # --- one entity: rewound, without a copy of the store -------------------------------------
 
@@ -174,6 +186,66 @@ class Past:
             asserted=first[0],
             retracted=first[1],
         )
+
+    # --- search -------------------------------------------------------------------------------
+
+    def search(
+        self,
+        text: str,
+        *,
+        at: datetime,
+        filters: Mapping[str, Sequence[str]],
+        offset: int = 0,
+        limit: int = 25,
+    ) -> SearchPage:
+        """A page of entities that bore a name with these words at a moment; there are no facets.
+
+        Raises `BadInput` for a filter that is none of the past, `LimitExceeded` for too many hits.
+        """
+        check_filters(filters)
+        arguments = {
+            "path": str(self.state(at).absolute()),
+            "prefix": self.minter.prefix,
+            "text": text,
+            "filters": {name: list(values) for name, values in filters.items()},
+            "offset": offset,
+            "limit": limit,
+        }
+        found = self.answers.run(_SEARCH, arguments=arguments).value
+        return SearchPage(
+            query=text,
+            total=found["total"],
+            offset=offset,
+            hits=hits(self._portrayer(at), found["iris"]),
+            facets={},
+        )
+
+    # --- validation ---------------------------------------------------------------------------
+
+    def validate(self, at: datetime, *, engine: str, todays_rules: bool) -> Judged:
+        """What the rules say of all that was true at a moment: those of then, or of today.
+
+        Rules that look at the clock read that moment, either way. Raises `NotFound` if no rules were
+        recorded by then.
+        """
+        with self.open(at) as then:
+            if todays_rules:
+                shapes = load_shapes(vocabulary=self.vocabulary())
+            else:
+                shapes = self._rules_of(then, at)
+            judge = shacl_engine(engine, shapes)
+            return judge.validate(then.statements(), at=at), shapes.rules
+
+    def _rules_of(self, then: Checkpoint, at: datetime) -> Shapes:
+        kept, ontology = (
+            unnamed(quad[:3] for quad in then.quads(graph=name)) for name in (SHAPES, ONTOLOGY)
+        )
+        if not kept:
+            raise NotFound(
+                f"No rules were recorded by {at.isoformat()}; judge by those of today instead "
+                "(--rules now)."
+            )
+        return shapes_of(kept, ontology=ontology)
 
     # --- times --------------------------------------------------------------------------------
 

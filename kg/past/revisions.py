@@ -14,7 +14,8 @@ from typing import Final, Protocol
 
 from kg import iris
 from kg.commit import HISTORY, revision_iri
-from kg.iris import graph
+from kg.draft import DERIVATIONS
+from kg.editions import ONTOLOGY, SHAPES
 from kg.model import Layer
 from kg.terms import Quad, Statement, iri_of, node, text_of, unquoted
 
@@ -24,9 +25,8 @@ _LAYERS: Final[dict[str, Layer]] = {
     iris.LAYER_DERIVED: "derived",
 }
 _PREFIX: Final = "urn:mlgraph:revision:"
-_REASON: Final = "urn:mlgraph:derivation:"
 _ABOUT: Final = (iris.REVISES, iris.CREATES)
-KEPT_GRAPHS: Final = frozenset({graph("ontology"), graph("shapes")})
+KEPT_GRAPHS: Final = frozenset({ONTOLOGY, SHAPES})
 """Graphs that have revisions like an entity: the rules of the game are part of the past too."""
 
 
@@ -47,8 +47,9 @@ class Graphs(Protocol):
 class Revision:
     """One change of what a layer says of an entity. ``quads`` are its statements in history.
 
-    ``at`` is when the graph learned it. What first made an entity lists no statements. ``reasons``
-    are those of derived facts that fell away.
+    ``at`` is when the graph learned it. What first made an entity lists no statements. What was
+    said of the reasons of derived facts is in ``reasons_gained`` (by what each explains) and
+    ``reasons_lost``.
     """
 
     iri: str
@@ -60,7 +61,8 @@ class Revision:
     by: str | None
     asserted: tuple[Statement, ...]
     retracted: tuple[Statement, ...]
-    reasons: tuple[Statement, ...]
+    reasons_gained: tuple[Statement, ...]
+    reasons_lost: tuple[Statement, ...]
     quads: tuple[Quad, ...]
 
     @property
@@ -78,17 +80,14 @@ def place_of(revision: str) -> tuple[int, int]:
 def read(quads: Iterable[Quad]) -> Revision:
     """The revision that these statements, all those about it, are."""
     quads = tuple(quads)
-    asserted: list[Statement] = []
-    retracted: list[Statement] = []
-    reasons: list[Statement] = []
+    facts: dict[str, list[Statement]] = {iris.ASSERTS: [], iris.RETRACTS: []}
+    reasons: dict[str, list[Statement]] = {iris.ASSERTS: [], iris.RETRACTS: []}
     said: dict[str, str] = {}
     for _, predicate, value, _ in quads:
-        if predicate == iris.ASSERTS:
-            asserted.append(unquoted(value))
-        elif predicate == iris.RETRACTS:
+        if predicate in facts:
             statement = unquoted(value)
-            is_reason = statement[0].startswith(_REASON)
-            (reasons if is_reason else retracted).append(statement)
+            is_reason = statement[0].startswith(DERIVATIONS)
+            (reasons if is_reason else facts)[predicate].append(statement)
         else:
             said[predicate] = value
     creates = iris.CREATES in said
@@ -101,9 +100,10 @@ def read(quads: Iterable[Quad]) -> Revision:
         at=datetime.fromisoformat(text_of(said[iris.RECORDED_AT])),
         cause=text_of(cause) if cause else None,
         by=text_of(by) if by else None,
-        asserted=tuple(asserted),
-        retracted=tuple(retracted),
-        reasons=tuple(reasons),
+        asserted=tuple(facts[iris.ASSERTS]),
+        retracted=tuple(facts[iris.RETRACTS]),
+        reasons_gained=tuple(reasons[iris.ASSERTS]),
+        reasons_lost=tuple(reasons[iris.RETRACTS]),
         quads=quads,
     )
 

@@ -5,9 +5,9 @@ work that grows with what changed since, not with the graph. It is done in a que
 moments between which nothing happened have the same state. The last few that were used are kept in
 ``data_dir/past``, each as a checkpoint is, so that none is removed under its readers.
 
-Its default graph and layers are what they were, with the reasons of derived facts (a reason is there
-while all facts that it names hold), and so is graph ``history``. What else is worked out anew with each change (findings,
-the review list) is not kept of the past, and cannot be seen in it.
+Its default graph and layers are what they were, with the reasons of derived facts, and so is graph
+``history``. What else is worked out anew with each change (findings, the review list) is not kept
+of the past, and cannot be seen in it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from kg import iris
-from kg.draft import DERIVED
 from kg.model import Change
+from kg.past.reasons import Reasons
 from kg.past.revisions import of_version
 from kg.past.undo import Undone
 from kg.query.process import Task
 from kg.store import Checkpoint, changed_copy, prune
-from kg.terms import Quad, Statement, quoted, unquoted
+from kg.terms import Quad
 
 KEPT: Final = 4
 """Past states that stay when nobody reads them."""
@@ -90,49 +89,20 @@ def _last_used(path: Path) -> float:
 def undoing(checkpoint: Checkpoint, version: int) -> Change:
     """The change that leads from a checkpoint back to an earlier version."""
     undone: dict[str, Undone] = defaultdict(Undone)
-    added: set[Quad] = set()
+    reasons = Reasons(checkpoint)
     removed: set[Quad] = set()
-    reasons: dict[str, set[Statement]] = defaultdict(set)
     for later in range(checkpoint.version, version, -1):
         for revision in of_version(checkpoint, later):
             undone[revision.of].undo(revision)
+            reasons.undo(revision)
             removed.update(revision.quads)
-            for statement in revision.reasons:
-                reasons[statement[0]].add(statement)
+    added, less = reasons.change()
+    removed |= less
     for iri, one in undone.items():
         more, less = one.change(checkpoint, iri)
         added |= more
         removed |= less
-    removed.update(_baseless(checkpoint, tuple(removed)))
-
-    def held(statement: Statement, name: str) -> bool:
-        quad = (*statement, name)
-        return quad in added or (quad not in removed and checkpoint.has(quad))
-
-    for about in reasons.values():
-        facts = [
-            (unquoted(value), _KNOWN_BY[link]) for _, link, value in about if link in _KNOWN_BY
-        ]
-        if all(held(statement, name) for statement, name in facts):
-            added.update((*statement, DERIVED) for statement in about)
     return Change(added=tuple(added), removed=tuple(removed))
-
-
-_KNOWN_BY: Final = {iris.REIFIES: DERIVED, iris.SUPPORTED_BY: ""}
-"""By what a reason says of a fact, the graph in which the fact has to be."""
-
-
-def _baseless(checkpoint: Checkpoint, removed: Iterable[Quad]) -> Iterator[Quad]:
-    """The reasons in graph ``derived`` that lose the fact which they explain, or one under it."""
-    seen: set[str] = set()
-    for link, graph in _KNOWN_BY.items():
-        for subject, predicate, value, name in removed:
-            if name == graph:
-                said = quoted((subject, predicate, value))
-                for quad in checkpoint.quads(predicate=link, value=said, graph=DERIVED):
-                    if quad[0] not in seen:
-                        seen.add(quad[0])
-                        yield from checkpoint.quads(subject=quad[0], graph=DERIVED)
 
 
 def _view(quads: Iterable[Quad]) -> int:

@@ -13,7 +13,7 @@ from typing import Final, get_args
 
 from kg.draft import DERIVED, DOUBLED, STEWARD, Graphs, Held, held_of
 from kg.model import Layer
-from kg.past.revisions import Revision
+from kg.past.revisions import KEPT_GRAPHS, Revision
 from kg.terms import Quad, Statement
 
 LAYERS: Final[tuple[Layer, ...]] = get_args(Layer)
@@ -75,10 +75,20 @@ class Undone:
 
     def change(self, graphs: Graphs, iri: str) -> tuple[set[Quad], set[Quad]]:
         """What it adds to the graphs of the layers, and what it removes from them."""
+        if iri in KEPT_GRAPHS:
+            return self._change_of_graph(graphs, iri)
         held = self._met(graphs)
         if self.cleared:
             held = held.joined(held_of(iri, facts=graphs, graphs=graphs))
         now, then = _quads(held), _quads(self.apply(held))
+        return then - now, now - then
+
+    def _change_of_graph(self, graphs: Graphs, name: str) -> tuple[set[Quad], set[Quad]]:
+        """The same for a graph that has revisions of its own: of all that it states."""
+        now = set(graphs.quads(graph=name))
+        given = {(*statement, name) for statement in self.given["source"]}
+        taken = {(*statement, name) for statement in self.taken["source"]}
+        then = given if self.cleared else (now - taken) | given
         return then - now, now - then
 
     def _met(self, graphs: Graphs) -> Held:

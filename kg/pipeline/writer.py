@@ -9,6 +9,7 @@ from datetime import datetime
 from kg import iris
 from kg.commit import commit, propose, replay, revised
 from kg.draft import Draft
+from kg.editions import record
 from kg.facts import Facts
 from kg.infer import Rules, derive_again, enrich, held_fingerprints, hold_fingerprints
 from kg.iris import Minter
@@ -46,12 +47,19 @@ class Writer:
     minter: Minter
     labels: Mapping[str, str]
 
-    def record(self, proposals: Iterable[Proposal], *, at: datetime) -> None:
-        """Commits what this installation says of itself, outside any source."""
+    def record(
+        self,
+        proposals: Iterable[Proposal],
+        *,
+        editions: Mapping[str, Iterable[Statement]],
+        at: datetime,
+    ) -> None:
+        """Commits what this installation says of itself, and the ontology and shapes it goes by."""
         draft = Draft(self.store)
         for proposal in proposals:
             propose(draft, proposal, at=at)
         self.enrich(draft, at=at)
+        record(draft, editions)
         self.commit(draft, at=at)
 
     def commit(self, draft: Draft, *, at: datetime) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 from kg import iris
-from kg.draft import DERIVED, Draft
+from kg.draft import DERIVATIONS, DERIVED, Draft
 from kg.facts import Facts
 from kg.iris import graph
 from kg.resolve.holders import NAMES, Holders, Key
@@ -240,4 +240,4 @@ def _stored(draft: Draft, link: Statement, name: str) -> Iterator[Quad]:
 def _name(link: Statement, rule: str, supports: tuple[Statement, ...]) -> str:
     """A derivation's IRI: the same for the same link, rule and facts, whenever it is derived."""
     text = "\n".join([rule, *("\t".join(one) for one in (link, *supports))])
-    return "urn:mlgraph:derivation:" + hashlib.sha1(text.encode()).hexdigest()
+    return DERIVATIONS + hashlib.sha1(text.encode()).hexdigest()

@@ -15,7 +15,14 @@ from kg.validate.document import validate_document
 from kg.validate.engine import ENGINES, Engine, engine
 from kg.validate.findings import findings_quads, read_findings, report_quads, stored_quads
 from kg.validate.reach import Reach
-from kg.validate.shapes import Rule, Shapes, load_shapes, parse_shapes
+from kg.validate.shapes import (
+    Rule,
+    Shapes,
+    core_statements,
+    load_shapes,
+    parse_shapes,
+    shapes_of,
+)
 from kg.validate.validator import Validator
 
 __all__ = [
@@ -25,12 +32,14 @@ __all__ = [
     "Rule",
     "Shapes",
     "Validator",
+    "core_statements",
     "engine",
     "findings_quads",
     "load_shapes",
     "parse_shapes",
     "read_findings",
     "report_quads",
+    "shapes_of",
     "stored_quads",
     "validate_document",
 ]

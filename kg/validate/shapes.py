@@ -5,7 +5,7 @@ A rule is a shape with an IRI: results, waivers, documentation and trends share 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from kg.errors import BadRdf, BadSetting
 from kg.iris import PREFIXES, term
 from kg.model import Severity
 from kg.resources import data_dir
+from kg.terms import Statement
 from kg.validate import clock, lint, paths
 from kg.validate.graph import Graph, Node
 from kg.vocabulary import Vocabulary
@@ -89,19 +90,36 @@ def load_shapes(extra: Path | None = None, *, vocabulary: Vocabulary | None = No
             raise BadSetting(f"There are no shapes at {extra}; name a Turtle file or a folder.")
         files += _files(extra)
     documents = {file.name: file.read_bytes() for file in files}
-    return _shapes(documents, vocabulary or Vocabulary(), queries=True)
+    return _shapes(documents, (vocabulary or Vocabulary()).statements, queries=True)
+
+
+def core_statements() -> list[Statement]:
+    """The core rules as they stand in their files."""
+    found = []
+    for file in _files(data_dir("shapes") / "core"):
+        quads = formats.parse(file.read_bytes(), formats.by_name("turtle"), base=_BASE)
+        found += [terms.statement(quad.triple) for quad in quads]
+    return found
+
+
+def shapes_of(statements: Iterable[Statement], *, ontology: Iterable[Statement]) -> Shapes:
+    """Rules that were kept as statements, with the ontology of the same time. Raises `BadRdf`."""
+    kept = terms.ntriples(statements).encode()
+    return _shapes({"The shapes kept": kept}, tuple(ontology), queries=True)
 
 
 def parse_shapes(data: bytes, *, vocabulary: Vocabulary | None = None) -> Shapes:
     """Shapes that somebody sent, alone and as Turtle: SHACL Core, no queries. Raises `BadRdf`."""
-    return _shapes({"The shapes": data}, vocabulary or Vocabulary(), queries=False)
+    return _shapes({"The shapes": data}, (vocabulary or Vocabulary()).statements, queries=False)
 
 
 def _files(path: Path) -> list[Path]:
     return sorted(path.glob("*.ttl")) if path.is_dir() else [path]
 
 
-def _shapes(documents: Mapping[str, bytes], vocabulary: Vocabulary, *, queries: bool) -> Shapes:
+def _shapes(
+    documents: Mapping[str, bytes], ontology: Sequence[Statement], *, queries: bool
+) -> Shapes:
     triples: list[Triple] = []
     for name, data in documents.items():
         quads = formats.parse(data, formats.by_name("turtle"), base=_BASE, name=name)
@@ -112,7 +130,7 @@ def _shapes(documents: Mapping[str, bytes], vocabulary: Vocabulary, *, queries: 
     graph = Graph(triples)
     if not any(predicate in _TARGETS for s in graph.subjects() for predicate in graph.about(s)):
         raise BadRdf("The shapes target nothing, so nothing would be checked; add sh:targetClass.")
-    declared = terms.triples(said for said in vocabulary.statements if said[1] in _DECLARATION)
+    declared = terms.triples(said for said in ontology if said[1] in _DECLARATION)
     asked = [
         query.value
         for subject in graph.subjects()
@@ -125,7 +143,7 @@ def _shapes(documents: Mapping[str, bytes], vocabulary: Vocabulary, *, queries: 
         rules={rule.iri: rule for rule in _rules(graph, owners)},
         owners=owners,
         instants=clock.named(asked),
-        background=tuple(_kinds(vocabulary, _classes(graph))),
+        background=tuple(_kinds(ontology, _classes(graph))),
     )
 
 
@@ -200,10 +218,10 @@ def _classes(graph: Graph) -> set[str]:
     }
 
 
-def _kinds(vocabulary: Vocabulary, named: set[str]) -> list[Triple]:
+def _kinds(ontology: Iterable[Statement], named: set[str]) -> list[Triple]:
     """The subclass statements that lead to the classes named."""
     above: dict[str, list[Triple]] = {}
-    for said in vocabulary.statements:
+    for said in ontology:
         if said[1] == iris.SUBCLASS_OF and (higher := terms.iri_of(said[2])):
             above.setdefault(higher, []).append(terms.triple(said))
     found: list[Triple] = []

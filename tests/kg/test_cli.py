@@ -321,3 +321,18 @@ def test_what_changed_is_told(
     assert "MIT" in capsys.readouterr().out
     assert filled("show", "model/test/ranker", "--as-of", "2020-01-01T00:00:00Z") == 1
     assert "It came on" in capsys.readouterr().err
+
+
+def test_the_graph_of_the_past_is_validated(
+    filled: Mlg, capsys: pytest.CaptureFixture[str]
+) -> None:
+    then = datetime.now(UTC).isoformat()
+    assert filled("validate", "--format", "json") in (0, 1)
+    today = printed(capsys)
+    for rules in ("then", "now"):
+        filled("validate", "--as-of", then, "--rules", rules, "--format", "json")
+        assert printed(capsys)["findings"] == today["findings"]
+    assert filled("validate", "--as-of", "2020-01-01T00:00:00Z") == 1
+    assert "--rules now" in capsys.readouterr().err
+    assert filled("validate", "--as-of", "2020-01-01T00:00:00Z", "--rules", "now") == 0
+    assert filled("validate", __file__, "--as-of", then) == 2

@@ -268,3 +268,29 @@ def test_differences_of_an_entity_and_of_the_graph(past: FlaskClient, story: Sto
     assert past.get("/api/v1/diff", query_string={"from": story.before}).status_code == 400
     unknown = {**span, "entity": "model/registry/nothing"}
     assert past.get("/api/v1/diff", query_string=unknown).status_code == 404
+
+
+def test_search_by_name_as_of_a_moment(past: FlaskClient, story: Story) -> None:
+    def found(text: str, moment: str, **more: str) -> list[str]:
+        asked = {"q": text, "as-of": moment, **more}
+        answer: Any = past.get("/api/v1/search", query_string=asked)
+        assert answer.status_code == 200, answer.text
+        assert "Memento-Datetime" in answer.headers
+        assert answer.json["total"] == len(answer.json["hits"])
+        return [hit["name"] for hit in answer.json["hits"]]
+
+    assert found("ranker", story.created) == ["Home ranker"]
+    assert found("RANKER page", story.changed) == ["Front page ranker"]
+    assert found("home", story.changed) == []
+    assert found("ranker", story.gone) == []
+    assert found("", story.before) == []
+    assert found("aurora", story.created) == ["Bo Aurora", "Ada Aurora"]
+    assert found("a", story.created, type="model") == ["Home ranker"]
+    assert found("a", story.created, source="elsewhere") == []
+    refused = past.get("/api/v1/search", query_string={"as-of": story.created, "owner": "x"})
+    assert (refused.status_code, refused.json["code"]) == (400, "bad-input")  # type: ignore[index]
+    asked = {"q": "ranker", "as-of": story.created}
+    page = past.get("/search", query_string=asked, headers=HTML).text
+    assert f'href="{RANKER}?as-of=2' in page and "As the graph knew it at" in page
+    hit: Any = past.get("/api/v1/search", query_string=asked).json["hits"][0]  # type: ignore[index]
+    assert hit["owners"] == ["Ada Aurora"]

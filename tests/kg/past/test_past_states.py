@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kg import iris
 from kg.commit import HISTORY
-from kg.draft import DERIVED, DOUBLED, STEWARD
+from kg.draft import DERIVATIONS, DERIVED, DOUBLED, STEWARD
 from kg.facts import described
 from kg.model import Entity, Layer
 from kg.past.revisions import version_at
@@ -26,7 +26,6 @@ from tests.kg.test_layers import CELL, INSTANCE, NAMES, RUN, START, World, telli
 
 GRAPHS = ("", STEWARD, DERIVED, DOUBLED, HISTORY)
 Copy = dict[str, frozenset[Quad]]
-_REASON = (iris.REIFIES, iris.DERIVED_BY, iris.SUPPORTED_BY)
 
 
 def copy_of(checkpoint: Checkpoint) -> Copy:
@@ -37,7 +36,7 @@ def copy_of(checkpoint: Checkpoint) -> Copy:
 
 def facts_of(copy: Copy) -> Copy:
     """The same without the reasons of derived facts."""
-    facts = frozenset(quad for quad in copy[DERIVED] if quad[1] not in _REASON)
+    facts = frozenset(quad for quad in copy[DERIVED] if not quad[0].startswith(DERIVATIONS))
     return {**copy, DERIVED: facts}
 
 
@@ -153,7 +152,9 @@ def test_a_reason_of_the_past_rests_on_facts_of_then(tmp_path: Path) -> None:
             path = make(newest, tmp_path / "past", version=1)
         with Checkpoint(path) as then:
             facts = set(then.statements())
-            named = [q for q in then.quads(graph=DERIVED) if q[1] in _REASON[::2]]
+            named = [
+                q for q in then.quads(graph=DERIVED) if q[1] in (iris.REIFIES, iris.SUPPORTED_BY)
+            ]
             assert named
             assert {unquoted(quad[2]) for quad in named} <= facts
 
