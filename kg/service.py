@@ -6,7 +6,6 @@ that changes the graph to the inbox. It never writes the graph: the worker does 
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -19,17 +18,16 @@ from uuid import uuid4
 
 from kg import iris
 from kg.answer import Answerer
+from kg.condition import Condition, event_types
 from kg.config import Settings
 from kg.entity import Portrayer
 from kg.errors import (
     BadEvent,
     Gone,
-    MlgError,
     NotFound,
-    StoreUnavailable,
     UnknownSource,
 )
-from kg.events import MOST_KEPT, Inbox, Letters, SourceRow
+from kg.events import MOST_KEPT, Inbox, Letters
 from kg.facts import described
 from kg.formats import Format, serialise
 from kg.infer import Rules, read_rules
@@ -45,7 +43,7 @@ from kg.search.searcher import Searcher
 from kg.simulate import CHANGES
 from kg.simulation import simulation_view
 from kg.sources import KeepsLineage, Notifies, Source, connect
-from kg.store import Checkpoint, newest, open_checkpoint, writer_is_running
+from kg.store import Checkpoint, newest, open_checkpoint
 from kg.terms import node, triple
 from kg.validate import engine as shacl_engine
 from kg.validate import load_shapes, read_findings
@@ -153,7 +151,7 @@ class Service:
         """What a source's events may tell of is what it owns; `SourceStatus.event_types` shows it."""
         types = self.source(event.ref.source).types
         if types and event.ref.type not in types:
-            known = ", ".join(_event_types(types))
+            known = ", ".join(event_types(types))
             raise BadEvent(
                 f"Event {number}: source {event.ref.source!r} has no {event.event_type!r}; its "
                 f"events are {known}.",
@@ -346,68 +344,21 @@ class Service:
 
     def sources(self) -> list[SourceStatus]:
         """How each configured source does."""
-        try:
-            counts = self.search("", filters={}, limit=1).facets.get("source", ())
-        except StoreUnavailable:  # nothing is published yet
-            counts = ()
-        held = {facet.value: facet.count for facet in counts}
-        names = sorted(self.settings.sources)
-        return [self._status_of(name, entities=held.get(name, 0)) for name in names]
+        return self._condition.sources()
 
     def status(self) -> Status:
         """How the installation does; never raises for what it would report."""
-        worker, message = self._worker()
-        try:
-            checkpoint = self.checkpoint()
-            version, triples = checkpoint.version, len(checkpoint)
-            entities = self.search("", filters={}, limit=1).total
-        except StoreUnavailable as error:
-            version, triples, entities, message = 0, 0, 0, message or str(error)
-        return Status(
-            ready=worker == "running" and version > 0,
-            worker=worker,
-            version=version,
-            triples=triples,
-            entities=entities,
-            pending=self.inbox.pending(),
-            dead=len(self.inbox.dead()) + self.letters.count(),
-            message=message,
-        )
+        return self._condition.status()
 
-    def _worker(self) -> tuple[Any, str | None]:
-        if not writer_is_running(self.settings.data_dir):
-            return "stopped", "No worker runs; start one with `mlg serve` or `mlg worker`."
-        try:
-            said = json.loads((self.settings.data_dir / "worker.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            return "running", None
-        return ("write-dead" if said["state"] == "write-dead" else "running"), said["message"]
-
-    def _status_of(self, name: str, *, entities: int) -> SourceStatus:
-        row = self.inbox.source(name)
-        state: Any = "down" if row.failing else "waiting" if row.retrying else "ok"
-        error = row.last_error
-        try:
-            event_types = _event_types(self.source(name).types)
-        except MlgError as unusable:
-            state, error, event_types = "unusable", str(unusable), ()
-        return SourceStatus(
-            name=name,
-            kind=self.settings.sources[name].kind,
-            state=state,
-            event_types=event_types,
-            pending=row.pending,
-            retrying=row.retrying,
-            dead=row.dead,
-            entities=entities,
-            last_event=row.last_event,
-            last_success=row.last_success,
-            last_sweep=row.last_sweep,
-            completeness=min(1.0, entities / row.listed) if row.listed else None,
-            lag_p50=_percentile(row, 0.50),
-            lag_p95=_percentile(row, 0.95),
-            healed=row.healed,
-            last_error=error,
+    @cached_property
+    def _condition(self) -> Condition:
+        return Condition(
+            settings=self.settings,
+            inbox=self.inbox,
+            letters=self.letters,
+            checkpoint=self.checkpoint,
+            everything=lambda: self.search("", filters={}, limit=1),
+            source=self.source,
         )
 
     def dead_letters(self, source: str | None = None) -> list[DeadLetter]:
@@ -444,14 +395,3 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _event_types(types: Iterable[str]) -> tuple[str, ...]:
-    """The events of a source that owns these entity types; of one that owns any, any."""
-    return tuple(f"{name.replace('-', '_')}.*" for name in sorted(types)) or ("*",)
-
-
-def _percentile(row: SourceRow, part: float) -> float | None:
-    """The wait that this part of the latest events did not pass."""
-    waits = sorted(row.lags)
-    return waits[min(len(waits) - 1, int(part * len(waits)))] if waits else None
