@@ -137,4 +137,6 @@ def term(value: str) -> ox.NamedNode | ox.Literal | ox.BlankNode | ox.Triple:
     """A value as a library's term, for looking it up."""
     if iri := iri_of(value):
         return ox.NamedNode(iri)
+    if value[0] == '"' == value[-1] and "\\" not in value:
+        return ox.Literal(value[1:-1])  # most are: a parser is asked for the others alone
     return triple((iris.TYPE, iris.TYPE, value)).object

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -35,6 +35,7 @@ SHOWN: Final = 1_000
 """Statements of either side of a difference that are put in words."""
 Judged = tuple[Report, Mapping[str, Rule]]
 """A report, and the rules by which it was made."""
+_REMEMBERED: Final = 1_000
 _MAKE: Final = "kg.past.states:make_job"
 _SEARCH: Final = "kg.past.search:search_job"
 _DIFFER: Final = "kg.past.differences:difference_job"
@@ -51,6 +52,7 @@ class Past:
     vocabulary: Callable[[], Vocabulary]
     now: Callable[[], datetime]
     max_bytes: int
+    _known: dict[tuple[int, datetime], int] = field(default_factory=dict)
 
     def moment(self, text: str) -> datetime:
         """A moment as people write it. Raises `BadInput` without a zone, and for the future."""
@@ -250,7 +252,14 @@ class Past:
     # --- times --------------------------------------------------------------------------------
 
     def _version(self, newest: Checkpoint, at: datetime) -> int:
-        return version_at(newest, at, newest=newest.version)
+        """The version of a moment; the last few are remembered, for who asks more than once."""
+        key = newest.version, at
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[key] = version_at(newest, at, newest=newest.version)
+        return known
 
     def beginning(self) -> datetime | None:
         """When the graph learned the first thing; None while it knows nothing."""

@@ -27,7 +27,15 @@ PAGES = {
     "entity that is not there": ("/e/model/registry/none-such", 404),
     "why": (f"/why?{WHY}experiment/experiments/12345", 200),
     "why not": (f"/why?{WHY}experiment/experiments/12420", 404),
+    "history": (ENTITY + "/history", 200),
+    "history that is not there": ("/e/model/registry/none-such/history", 404),
+    "search of the past": ("/search?q=ranker&as-of=2020-01-01T00:00:00Z", 200),
+    "questions": ("/questions", 200),
+    "question": ("/questions/incident-walk", 200),
+    "question of the past": ("/questions/whom-to-ask?as-of=2020-01-01T00:00:00Z", 200),
+    "question with a wrong value": ("/questions/unused-since?since=yesterday", 400),
     "sparql": ("/sparql", 200),
+    "sparql of the past": ("/sparql?query=ASK%20%7B%7D&as-of=2020-01-01T00:00:00Z", 200),
     "sparql table": (f"/sparql?query={quote(SELECT)}", 200),
     "sparql graph": (f"/sparql?query={quote(CONSTRUCT)}", 200),
     "sparql yes": ("/sparql?query=ASK%20%7B%7D", 200),
@@ -66,6 +74,16 @@ def test_pages_are_for_everybody(open_page: OpenPage, name: str) -> None:
     assert page.locator("script").count() == 0
     if name != "sparql table":  # as long as what was asked for
         assert len(gzip.compress(page.content().encode())) <= 30_000
+
+
+def test_the_page_of_the_past_is_for_everybody(open_page: OpenPage) -> None:
+    """Reached from the history, as people reach it."""
+    page = open_page(ENTITY + "/history", status=200, color_scheme="light")
+    page.get_by_role("link", name="as it was then").last.click()
+    assert page.get_by_text("As the graph knew it at").count() == 1
+    assert complaints_of_axe(page) == []
+    page.get_by_role("link", name="See it as it is now").click()
+    assert page.get_by_text("As the graph knew it at").count() == 0
 
 
 def test_axe_would_find_something(open_page: OpenPage) -> None:
