@@ -22,6 +22,7 @@ import pytest
 
 from kg import iris
 from kg.config import Settings
+from kg.draft import DERIVED, DOUBLED, STEWARD
 from kg.events import Inbox
 from kg.iris import EntityRef, Minter, graph, term
 from kg.model import utc_now
@@ -232,7 +233,9 @@ def _later(aftermath: Aftermath, number: int) -> range:
 
 def test_no_revision_is_doubled(aftermath: Aftermath, checkpoint: Checkpoint) -> None:
     """Undone from the last to the first, each revision undoes what is there, down to nothing."""
-    state = {s for s in checkpoint.statements() if aftermath.minter.is_entity(s[0])}
+    is_entity = aftermath.minter.is_entity
+    state = {(layer, s) for layer, said in _by_layer(checkpoint).items() for s in said}
+    state = {(layer, s) for layer, s in state if is_entity(_entity(s))}
     by_revision: dict[tuple[int, int], list[tuple[str, str]]] = {}
     for subject, predicate, value, _ in checkpoint.quads(graph=HISTORY):
         version, number = map(int, subject.removeprefix("urn:mlgraph:revision:").split(":"))
@@ -244,20 +247,34 @@ def test_no_revision_is_doubled(aftermath: Aftermath, checkpoint: Checkpoint) ->
         assert kinds[iris.CREATES] + kinds[iris.REVISES] == 1, name
         assert kinds[iris.RECORDED_AT] == kinds[iris.CAUSED_BY] == kinds[iris.IN_LAYER] == 1, name
         (iri,) = (iri_of(o) for p, o in about if p in (iris.CREATES, iris.REVISES))
+        (layer,) = (iri_of(o) for p, o in about if p == iris.IN_LAYER)
         assert iri not in created, f"{iri} is changed before it is created"
         if kinds[iris.CREATES]:
             created.add(iri)
-            gone = {s for s in state if _entity(s) == iri}
-            assert gone, f"{name} creates {iri} out of nothing"
+            gone = {(of, s) for of, s in state if _entity(s) == iri}
+            assert gone or not is_entity(iri), f"{name} creates {iri} out of nothing"
             state -= gone
         else:
-            asserted = {unquoted(o) for p, o in about if p == iris.ASSERTS}
-            retracted = {unquoted(o) for p, o in about if p == iris.RETRACTS}
-            assert asserted | retracted, f"{name} says nothing"
+            told = {
+                p: {unquoted(o) for q, o in about if q == p} for p in (iris.ASSERTS, iris.RETRACTS)
+            }
+            assert told[iris.ASSERTS] | told[iris.RETRACTS], f"{name} says nothing"
+            asserted, retracted = (
+                {(layer, s) for s in said if is_entity(_entity(s))} for said in told.values()
+            )
             assert asserted <= state, f"{name} asserts what is not there"
             assert not retracted & state, f"{name} retracts what is there"
             state = (state - asserted) | retracted
     assert not state, "some facts came from nowhere"
+
+
+def _by_layer(checkpoint: Checkpoint) -> dict[str, set[Statement]]:
+    """What each layer states, by the layer's IRI."""
+    steward, derived, doubled = (
+        {quad[:3] for quad in checkpoint.quads(graph=name)} for name in (STEWARD, DERIVED, DOUBLED)
+    )
+    source = (set(checkpoint.statements()) - steward - derived) | doubled
+    return {iris.LAYER_SOURCE: source, iris.LAYER_STEWARD: steward, iris.LAYER_DERIVED: derived}
 
 
 def _entity(said: Statement) -> str:
