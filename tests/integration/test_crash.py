@@ -22,13 +22,14 @@ import pytest
 
 from kg import iris
 from kg.config import Settings
-from kg.draft import DERIVED, DOUBLED, STEWARD
+from kg.draft import DERIVED, DOUBLED
 from kg.events import Inbox
 from kg.iris import EntityRef, Minter, graph, term
 from kg.model import utc_now
+from kg.past.revisions import KEPT_GRAPHS, place_of, read
 from kg.service import Service
 from kg.store import Checkpoint
-from kg.terms import Statement, iri_of, literal, node, text_of, unquoted
+from kg.terms import Quad, Statement, literal, node, text_of
 from kg.validate import findings
 from kg.views import SearchPage
 from kg.worker import Worker
@@ -233,52 +234,52 @@ def _later(aftermath: Aftermath, number: int) -> range:
 
 def test_no_revision_is_doubled(aftermath: Aftermath, checkpoint: Checkpoint) -> None:
     """Undone from the last to the first, each revision undoes what is there, down to nothing."""
-    is_entity = aftermath.minter.is_entity
-    state = {(layer, s) for layer, said in _by_layer(checkpoint).items() for s in said}
-    state = {(layer, s) for layer, s in state if is_entity(_entity(s))}
-    by_revision: dict[tuple[int, int], list[tuple[str, str]]] = {}
-    for subject, predicate, value, _ in checkpoint.quads(graph=HISTORY):
-        version, number = map(int, subject.removeprefix("urn:mlgraph:revision:").split(":"))
-        by_revision.setdefault((version, number), []).append((predicate, value))
+    state = _stated(aftermath, checkpoint)
+    by_revision: dict[str, list[Quad]] = {}
+    for quad in checkpoint.quads(graph=HISTORY):
+        by_revision.setdefault(quad[0], []).append(quad)
     created: set[str] = set()
-    for name in sorted(by_revision, reverse=True):
-        about = by_revision[name]
-        kinds = Counter(predicate for predicate, _ in about)
+    for name in sorted(by_revision, key=place_of, reverse=True):
+        kinds = Counter(predicate for _, predicate, _, _ in by_revision[name])
         assert kinds[iris.CREATES] + kinds[iris.REVISES] == 1, name
         assert kinds[iris.RECORDED_AT] == kinds[iris.CAUSED_BY] == kinds[iris.IN_LAYER] == 1, name
-        (iri,) = (iri_of(o) for p, o in about if p in (iris.CREATES, iris.REVISES))
-        (layer,) = (iri_of(o) for p, o in about if p == iris.IN_LAYER)
-        assert iri not in created, f"{iri} is changed before it is created"
-        if kinds[iris.CREATES]:
-            created.add(iri)
-            gone = {(of, s) for of, s in state if _entity(s) == iri}
-            assert gone or not is_entity(iri), f"{name} creates {iri} out of nothing"
+        revision = read(by_revision[name])
+        assert revision.of not in created, f"{revision.of} is changed before it is created"
+        if revision.creates:
+            created.add(revision.of)
+            gone = {said for said in state if said[0] == revision.of}
+            assert gone, f"{name} creates {revision.of} out of nothing"
             state -= gone
         else:
-            told = {
-                p: {unquoted(o) for q, o in about if q == p} for p in (iris.ASSERTS, iris.RETRACTS)
-            }
-            assert told[iris.ASSERTS] | told[iris.RETRACTS], f"{name} says nothing"
-            asserted, retracted = (
-                {(layer, s) for s in said if is_entity(_entity(s))} for said in told.values()
-            )
+            asserted = {(revision.of, revision.layer, s) for s in revision.asserted}
+            retracted = {(revision.of, revision.layer, s) for s in revision.retracted}
+            reasons = revision.reasons_gained or revision.reasons_lost
+            assert asserted or retracted or reasons, f"{name} says nothing"
             assert asserted <= state, f"{name} asserts what is not there"
             assert not retracted & state, f"{name} retracts what is there"
             state = (state - asserted) | retracted
     assert not state, "some facts came from nowhere"
 
 
-def _by_layer(checkpoint: Checkpoint) -> dict[str, set[Statement]]:
-    """What each layer states, by the layer's IRI."""
-    steward, derived, doubled = (
-        {quad[:3] for quad in checkpoint.quads(graph=name)} for name in (STEWARD, DERIVED, DOUBLED)
-    )
-    source = (set(checkpoint.statements()) - steward - derived) | doubled
-    return {iris.LAYER_SOURCE: source, iris.LAYER_STEWARD: steward, iris.LAYER_DERIVED: derived}
-
-
-def _entity(said: Statement) -> str:
-    return said[0].partition("#")[0]
+def _stated(aftermath: Aftermath, checkpoint: Checkpoint) -> set[tuple[str, str, Statement]]:
+    """What each layer states of what, and the ontology and shapes that the worker went by."""
+    merged = set(checkpoint.statements())
+    graphs = {
+        name: {quad[:3] for quad in checkpoint.quads(graph=name)}
+        for name in (STEWARD, DERIVED, DOUBLED, *KEPT_GRAPHS)
+    }
+    layers = {
+        "steward": graphs[STEWARD],
+        "derived": graphs[DERIVED],
+        "source": (merged - graphs[STEWARD] - graphs[DERIVED]) | graphs[DOUBLED],
+    }
+    stated = {
+        (iri, layer, said)
+        for layer, statements in layers.items()
+        for said in statements
+        if aftermath.minter.is_entity(iri := said[0].partition("#")[0])
+    }
+    return stated | {(name, "source", said) for name in KEPT_GRAPHS for said in graphs[name]}
 
 
 def test_findings_equal_a_full_validation(service: Service, checkpoint: Checkpoint) -> None:
