@@ -16,6 +16,7 @@ from server import (
     events,
     headers,
     health,
+    lineage,
     linked_data,
     links,
     portal,
@@ -52,7 +53,7 @@ def build(service: Service) -> Flask:
     errors.register(app)
     headers.register(app, base=service.settings.base)
     modules = (portal, search, sparql, linked_data, events, submit, review, decisions)
-    for module in (*modules, validate, health):
+    for module in (*modules, validate, lineage, health):
         app.register_blueprint(module.blueprint)
     _dress(app, service)
     return app

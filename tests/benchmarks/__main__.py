@@ -26,6 +26,7 @@ SIZES: dict[str, tuple[list[str], list[str]]] = {
         ["--events", "5000", "--entities", "500"],
     ),
     "identity": ([], []),
+    "lineage": (["--entities", "1000000"], ["--entities", "2000", "--rounds", "3"]),
     "validation": (["--triples", "1000000"], ["--triples", "2000"]),
 }
 """Each benchmark's arguments, whole and quick."""
