@@ -17,6 +17,7 @@ from server import (
     headers,
     health,
     history,
+    lineage,
     linked_data,
     links,
     past,
@@ -57,8 +58,8 @@ def build(service: Service) -> Flask:
     context.install(app, service)
     errors.register(app)
     headers.register(app, base=service.settings.base)
-    reading = (history, portal, search, questions, sparql, linked_data, review, simulate, why)
-    for module in (*reading, events, submit, decisions, validate, health):
+    asked = (history, lineage, portal, search, questions, sparql, linked_data, review)
+    for module in (*asked, simulate, why, events, submit, decisions, validate, health):
         app.register_blueprint(module.blueprint)
     _dress(app, service)
     return app

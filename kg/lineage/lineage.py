@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -44,7 +44,8 @@ class Lineage:
     """The dependency edges of one version of the graph, and what its entities belong to.
 
     ``types`` has, for each node, the place of its entity type in ``type_names``; the first is the
-    empty name, of what is no entity here.
+    empty name, of what is no entity here. ``moved`` are all statements that came (``present``) or
+    went since the files were written.
     """
 
     version: int
@@ -56,6 +57,8 @@ class Lineage:
     depends: Edges
     narrower: Edges
     belongs: Edges
+    moved: Listed = field(default_factory=lambda: listed([]))
+    present: Marks = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
 
     @classmethod
     def build(cls, graph: Graph, *, version: int, kinds: Kinds, minter: Minter) -> Lineage:
@@ -108,13 +111,14 @@ class Lineage:
         return self.kinds.properties[int(found.min()) if len(found) else 0]
 
     def changed(self, moves: Sequence[Move], *, version: int) -> Lineage:
-        """This state, which must be as it was opened or built, with all that moved since, in order."""
-        ends = dict.fromkeys(end for _, s, _, o in moves for end in (s, o))
-        names = self.names.with_names(ends)
-        types, type_names = _types(names.latest, self.type_names, self.minter)
-        number = {iri: names.number(iri) or 0 for iri in ends}
-        edges = listed([(number[s], number[o], kind) for _, s, kind, o in moves])
-        present = np.array([here for here, *_ in moves], dtype=np.bool_)
+        """This state with what moved since, in order."""
+        names, number = self.names.numbered(end for _, s, _, o in moves for end in (s, o))
+        latest = names.latest[len(self.names.latest) :]
+        types, type_names = _types(latest, self.type_names, self.minter)
+        told = listed([(number[s], number[o], kind) for _, s, kind, o in moves])
+        edges = self.moved.joined(told)
+        here = np.array([here for here, *_ in moves], dtype=np.bool_)
+        present = np.concatenate([self.present, here])
 
         def laid(over: Edges, chosen: Marks) -> Edges:
             return over.changed(edges.at(chosen), present[chosen])
@@ -130,6 +134,8 @@ class Lineage:
             depends=laid(self.depends, depends),
             narrower=laid(self.narrower, ~(depends | belongs)),
             belongs=laid(self.belongs, belongs),
+            moved=edges,
+            present=present,
         )
 
     def merged(self) -> Lineage:
@@ -141,6 +147,8 @@ class Lineage:
             depends=Edges.of(self.depends.out.listed(), size=size),
             narrower=Edges.of(self.narrower.out.listed(), size=size),
             belongs=Edges.of(self.belongs.out.listed(), size=size),
+            moved=listed([]),
+            present=np.empty(0, dtype=np.bool_),
         )
 
     def save(self, folder: Path) -> None:

@@ -6,8 +6,8 @@ table grows without being numbered anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import accumulate
 
@@ -56,31 +56,31 @@ class Names:
 
     def number(self, iri: str) -> int | None:
         """The number of a name, or None if there is no such name."""
-        if (found := self.more.get(iri)) is not None:
-            return found
-        hashed = np.frombuffer(_hash(iri.encode()), dtype=np.uint64)[0]
-        place = int(np.searchsorted(self.hashes, hashed))
-        while place < len(self.hashes) and self.hashes[place] == hashed:
-            if self.iri(number := int(self.holders[place])) == iri:
-                return number
-            place += 1
-        return None
+        found = self.more.get(iri)
+        return found if found is not None else next(self._written([iri]))
 
-    def with_names(self, iris: Iterable[str]) -> Names:
-        """The table with those names that it does not have yet."""
-        more, latest = dict(self.more), list(self.latest)
-        for iri in iris:
-            if iri not in more and self.number(iri) is None:
-                more[iri] = len(self.ends) + len(latest)
-                latest.append(iri)
-        return Names(
-            text=self.text,
-            ends=self.ends,
-            hashes=self.hashes,
-            holders=self.holders,
-            more=more,
-            latest=latest,
-        )
+    def numbered(self, iris: Iterable[str]) -> tuple[Names, Mapping[str, int]]:
+        """The table with those names that it does not have yet, and the numbers of all of them."""
+        found = {iri: self.more.get(iri, -1) for iri in iris}
+        asked = [iri for iri, number in found.items() if number < 0]
+        found |= {
+            iri: n for iri, n in zip(asked, self._written(asked), strict=True) if n is not None
+        }
+        new = [iri for iri, number in found.items() if number < 0]
+        if not new:
+            return self, found
+        added = {iri: number for number, iri in enumerate(new, start=len(self))}
+        more, latest = self.more | added, [*self.latest, *new]
+        return replace(self, more=more, latest=latest), found | added
+
+    def _written(self, iris: Sequence[str]) -> Iterator[int | None]:
+        """The numbers of many names among those that were written, all looked up at once."""
+        hashes = np.frombuffer(b"".join(_hash(iri.encode()) for iri in iris), dtype=np.uint64)
+        low = np.searchsorted(self.hashes, hashes, "left")
+        high = np.searchsorted(self.hashes, hashes, "right")
+        for iri, first, end in zip(iris, low.tolist(), high.tolist(), strict=True):
+            holders = (int(self.holders[place]) for place in range(first, end))
+            yield next((number for number in holders if self.iri(number) == iri), None)
 
     def merged(self) -> Names:
         """The same table as one that can be written."""

@@ -15,11 +15,9 @@ from kg.lineage.lineage import Lineage, Move
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _View:
-    """One folder, as far as its log was read: ``moves`` since it was written, up to ``place``."""
+    """One folder, and its lineage as far as its log was read, which is up to ``place``."""
 
     folder: Path
-    written: Lineage
-    moves: list[Move]
     place: int
     lineage: Lineage
 
@@ -62,12 +60,13 @@ class LineageReader:
             raise self._unavailable("there is none yet")
         if view is None or view.folder != folder or view.lineage.version > version:
             written = Lineage.open(folder, kinds=self._kinds, minter=self._minter)
-            view = _View(folder=folder, written=written, moves=[], place=0, lineage=written)
+            view = _View(folder=folder, place=0, lineage=written)
         return self._read_on(view, version)
 
     def _read_on(self, view: _View, version: int) -> _View:
         """The view after the lines of its log up to a version."""
-        reached, place, moves = view.lineage.version, view.place, list(view.moves)
+        reached, place = view.lineage.version, view.place
+        moves: list[Move] = []
         with (view.folder / files.LOG).open("rb") as log:
             log.seek(place)
             for told in files.lines(log):
@@ -78,10 +77,8 @@ class LineageReader:
                 place = log.tell()
         if reached < version:
             raise self._unavailable(f"it shows version {reached} of the graph, not {version}")
-        lineage = view.written.changed(moves, version=version)
-        return _View(
-            folder=view.folder, written=view.written, moves=moves, place=place, lineage=lineage
-        )
+        lineage = view.lineage.changed(moves, version=version)
+        return _View(folder=view.folder, place=place, lineage=lineage)
 
     def _unavailable(self, reason: str) -> StoreUnavailable:
         return StoreUnavailable(

@@ -31,6 +31,7 @@ SIZES: dict[str, tuple[list[str], list[str]]] = {
         ["--entities", "10000", "--more", "40000", "--changes", "10000"],
         ["--entities", "300", "--more", "300", "--changes", "200"],
     ),
+    "lineage": (["--entities", "1000000"], ["--entities", "2000", "--rounds", "3"]),
     "validation": (["--triples", "1000000"], ["--triples", "2000"]),
 }
 """Each benchmark's arguments, whole and quick."""
