@@ -24,7 +24,9 @@ from kg.terms import Statement, iri_of
 KEPT: Final = 2
 """Folders that stay: the newest, and one for who reads a checkpoint of before it."""
 _LEAST: Final = 20_000
-"""Lines and moves in a log from which it may pay to merge them."""
+"""Lines and moves in a log from which it may pay to merge them while nothing else is to do."""
+_MOST: Final = 200_000
+"""And from which they are merged even so: a reader that begins takes half a second for as many."""
 
 
 class LineageIndex:
@@ -64,8 +66,10 @@ class LineageIndex:
 
     def note(self, change: Change) -> None:
         """Takes down what a commit, which is written, moved."""
-        self.note_statements((q[:3] for q in change.removed if not q[3]), came=False)
-        self.note_statements((q[:3] for q in change.added if not q[3]), came=True)
+        numbers = self._kinds.numbers
+        for quads, came in ((change.removed, False), (change.added, True)):
+            told = [q[:3] for q in quads if q[1] in numbers and not q[3]]
+            self.note_statements(told, came=came)
 
     def note_statements(self, statements: Iterable[Statement], *, came: bool) -> None:
         numbers = self._kinds.numbers
@@ -91,7 +95,7 @@ class LineageIndex:
         self._length += 1 + len(self._moves)
         self._moves.clear()
         self.version = version
-        if self._length > max(_LEAST, self._size // 2):
+        if self._length > max(_MOST, self._size // 2):
             self.merge()
 
     def _cut(self) -> None:
