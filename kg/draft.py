@@ -8,7 +8,7 @@ neither layer takes the other's statement away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -170,6 +170,14 @@ class Draft:
             self._removed.discard(quad)
         else:
             self._added.add(quad)
+
+    def add_all(self, quads: Collection[Quad]) -> None:
+        """`add` for several: most are new, and nothing is taken out by most drafts."""
+        if self._removed:
+            for quad in quads:
+                self.add(quad)
+        else:
+            self._added.update(quads)
 
     def remove(self, quad: Quad) -> None:
         if quad in self._added:
