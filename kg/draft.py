@@ -9,7 +9,7 @@ neither layer takes the other's statement away.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -210,6 +210,14 @@ class Draft:
             self._removed.discard(quad)
         else:
             self._added.add(quad)
+
+    def add_all(self, quads: Collection[Quad]) -> None:
+        """`add` for several: most are new, and nothing is taken out by most drafts."""
+        if self._removed:
+            for quad in quads:
+                self.add(quad)
+        else:
+            self._added.update(quads)
 
     def remove(self, quad: Quad) -> None:
         if quad in self._added:

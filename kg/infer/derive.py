@@ -158,15 +158,15 @@ def settle(
     head, name, value = statement
     facts = draft.facts
     said = facts.properties(head)
-    holds = any(value in said[link] for link in rules.narrower(name) if link in said)
-    paths = [
-        supports
-        for rule in rules.chains(name)
-        for supports in walk(facts, rule.path, head, iri_of(value))
-    ]
-    holds = holds or bool(paths)
+    holds = any(value in said[link] for link in rules.narrower(name).intersection(said))
+    paths: list[tuple[Statement, ...]] = []
+    if chains := rules.chains(name):
+        end = iri_of(value)
+        for rule in chains:
+            paths += walk(facts, rule.path, head, end)
+        holds = holds or bool(paths)
     before = draft.is_derived(statement)
-    if paths or known or (before and rules.chains(name)):
+    if paths or known or (before and chains):
         reasons.set(statement, paths)
     entity = head.partition("#")[0]
     if holds and not before:

@@ -10,7 +10,7 @@ nothing. What a sub-property implies has no derivation; the reason is that axiom
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kg import iris
@@ -33,29 +33,29 @@ class Reasons:
         self._at = at
         self._known: dict[Statement, dict[str, list[Quad]]] = {}
 
-    def set(self, statement: Statement, paths: Iterable[tuple[Statement, ...]]) -> None:
+    def set(self, statement: Statement, paths: Sequence[tuple[Statement, ...]]) -> None:
         """Makes these the reasons of a statement, the first `MAX_SUPPORTS` of them."""
         known = self._known.get(statement)
         if known is None:
             known = self._known[statement] = self._stored(statement)
-        ways = sorted(paths)
+        ways = sorted(paths) if len(paths) > 1 else paths
         wanted = {_name(statement, path): path for path in ways[:MAX_SUPPORTS]}
         if len(ways) > MAX_SUPPORTS:
             wanted[_name(statement, (), f"{len(ways)} paths")] = ()
         if known:
             self._bring_in_line(known, wanted)
-        for name in wanted.keys() - known.keys():
-            known[name] = [
+        for name, path in wanted.items():
+            if name in known:
+                continue
+            quads = known[name] = [
                 (name, iris.REIFIES, quoted(statement), DERIVED),
                 (name, iris.DERIVED_BY, node(statement[1]), DERIVED),
                 (name, iris.RECORDED_AT, self._at, DERIVED),
-                *((name, iris.SUPPORTED_BY, quoted(s), DERIVED) for s in wanted[name]),
             ]
-            if not wanted[name]:
-                count = literal(str(len(ways)), _INTEGER)
-                known[name].append((name, _PATH_COUNT, count, DERIVED))
-            for quad in known[name]:
-                self._draft.add(quad)
+            quads += [(name, iris.SUPPORTED_BY, quoted(support), DERIVED) for support in path]
+            if not path:
+                quads.append((name, _PATH_COUNT, literal(str(len(ways)), _INTEGER), DERIVED))
+            self._draft.add_all(quads)
 
     def _bring_in_line(self, known: dict[str, list[Quad]], wanted: Collection[str]) -> None:
         """Takes out what no longer holds; what stays is confirmed if anything comes or goes."""
