@@ -34,6 +34,8 @@ _SHOWN_ELSEWHERE = frozenset({*iris.NAMES, iris.TYPE, iris.DESCRIPTION, iris.KEY
 class Snapshot(Graphs, Protocol):
     """A state of the graph that can be looked at: a checkpoint, or one as it was earlier."""
 
+    version: int
+
     def pointing(self, iri: str) -> Iterable[Statement]:
         """The statements whose value is this IRI."""
         ...

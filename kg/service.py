@@ -36,6 +36,7 @@ from kg.lineage import LineageReader, Tracer, read_kinds
 from kg.model import Event, Finding, Report
 from kg.openlineage import Intake, intake_of, read_events
 from kg.past.past import Past
+from kg.past.states import undoing
 from kg.questions import Question
 from kg.resolve import DECISION, Decision
 from kg.review import review_page
@@ -262,12 +263,18 @@ class Service:
         """The best few entities while a person types."""
         return self._searcher.suggest(text)
 
-    def tracer(self) -> Tracer:
-        """What depends on what, and what a change hits, in the newest state of the graph."""
-        checkpoint = self.checkpoint()
+    def tracer(self, *, at: datetime | None = None) -> Tracer:
+        """What depends on what, and what a change hits, in the newest state or as of a moment."""
+        newest = self.checkpoint()
+        facts = self.past.snapshot(at)
+        version = facts.version
         return Tracer(
-            lineage=self._lineage.at(checkpoint.version),
-            facts=checkpoint,
+            lineage=self._lineage.before(
+                version, newest=newest.version, undoing=lambda: undoing(newest, version)
+            )
+            if version < newest.version
+            else self._lineage.at(newest.version),
+            facts=facts if version < newest.version else newest,
             vocabulary=self.vocabulary,
             nearest=lambda text: [hit.ref for hit in self.suggest(text)[:3]],
         )

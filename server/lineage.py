@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 
 from kg.errors import BadInput
 from kg.iris import EntityRef
 from kg.lineage.walk import Direction
 from kg.views import json_chunks
+from server import past
 from server.context import JSON, service
 
 blueprint = Blueprint("lineage", __name__)
@@ -30,34 +31,38 @@ _BLOCK: Final = 64 * 1024
 @blueprint.get("/api/v1/lineage")
 def lineage() -> Response:
     """What ``entity`` depends on and what depends on it, each with a shortest path; all of it."""
-    _refuse_as_of()
     directions = _DIRECTIONS.get(name := request.args.get("direction", "both"))
     if directions is None:
         raise BadInput(f"direction={name[:40]!r} is not up, down or both.", parameter="direction")
     narrowed = {name: _several(name) for name in ("types", "kinds", "stop_at")}
-    ref, depth, tracer = _entity(), _depth(), service().tracer()
-    return _streamed(
-        {way: tracer.trace(ref, direction=way, depth=depth, **narrowed) for way in directions}
-    )
+    at = past.asked()
+    ref, depth, tracer = _entity(), _depth(), service().tracer(at=at)
+    found = {way: tracer.trace(ref, direction=way, depth=depth, **narrowed) for way in directions}
+    return past.mark(_streamed(found), at)
 
 
 @blueprint.get("/api/v1/impact")
 def impact() -> Response:
     """What is hit if ``entity`` changes: counted, grouped, and listed unless ``list=false``."""
-    _refuse_as_of()
     listing = request.args.get("list", "true")
     if listing not in ("true", "false"):
         raise BadInput(f"list={listing[:40]!r} is not true or false.", parameter="list")
-    return _streamed(service().tracer().impact(_entity(), listing=listing == "true"))
+    at = past.asked()
+    found = service().tracer(at=at).impact(_entity(), listing=listing == "true")
+    return past.mark(_streamed(found), at)
 
 
 @blueprint.get("/e/<type>/<source>/<key:key>/lineage")
-def page(type: str, source: str, key: str) -> str:
+def page(type: str, source: str, key: str) -> Response:
     """An entity's lineage and impact; the nearest entities, with how they hang together."""
-    ref, tracer = EntityRef(type, source, key), service().tracer()
+    at = past.asked()
+    ref, tracer = EntityRef(type, source, key), service().tracer(at=at)
     up, hit = tracer.trace(ref, direction="up"), tracer.impact(ref)
     traces = [(trace, list(islice(trace.items, SHOWN))) for trace in (up, hit.trace)]
-    return render_template("lineage.html", ref=ref, traces=traces, hit=hit)
+    shown = render_template(
+        "lineage.html", ref=ref, traces=traces, hit=hit, at=at, now=past.now_url()
+    )
+    return past.mark(make_response(shown), at)
 
 
 def _entity() -> EntityRef:
@@ -79,11 +84,6 @@ def _depth() -> int | None:
 def _several(name: str) -> tuple[str, ...]:
     """The values of a parameter that may be given several times, or once with commas."""
     return tuple(v for text in request.args.getlist(name) for v in text.split(",") if v)
-
-
-def _refuse_as_of() -> None:
-    if "as-of" in request.args:
-        raise BadInput("as-of= is not answered here; leave it out to ask about now.")
 
 
 def _streamed(view: Any) -> Response:

@@ -38,6 +38,7 @@ def entity(type: str, source: str, key: str) -> Response:
         return _as_json(view)
     formats = signposting.alternates(view.ref, root=request.script_root, suffix=past.suffix())
     asked = [(q, choice) for q in service().questions() if (choice := q.about(view.ref.type))]
+    page = signposting.page(view.ref, root=request.script_root)
     answer = make_response(
         render_template(
             "entity.html",
@@ -45,7 +46,8 @@ def entity(type: str, source: str, key: str) -> Response:
             formats=formats,
             questions=asked,
             now=past.now_url(),
-            history=signposting.page(view.ref, root=request.script_root) + "/history",
+            history=f"{page}/history",
+            lineage=f"{page}/lineage{past.suffix()}",
         )
     )
     answer.status_code = _GONE if view.state == "gone" and view.as_of is None else 200

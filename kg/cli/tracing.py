@@ -26,6 +26,7 @@ _ARROWS = {"up": "↑ depends on", "down": "↓ is depended on by"}
 @click.option(
     "--stop-at", multiple=True, help="Do not go beyond entities of this type. Repeatable."
 )
+@output.as_of_option
 @output.json_option
 @click.pass_obj
 def lineage(
@@ -36,6 +37,7 @@ def lineage(
     types: tuple[str, ...],
     kinds: tuple[str, ...],
     stop_at: tuple[str, ...],
+    as_of: str | None,
     as_data: bool,
 ) -> None:
     """Follow what an entity depends on and what depends on it, all the way or N steps.
@@ -43,7 +45,8 @@ def lineage(
     Without --up and --down: both, all the way. With one of them: that direction alone.
     """
     with Service(settings) as service:
-        tracer, ref = service.tracer(), service.minter.resolve(entity)
+        tracer = service.tracer(at=output.moment(service, as_of))
+        ref = service.minter.resolve(entity)
         traces = {
             name: tracer.trace(
                 ref, direction=name, depth=depth, types=types, kinds=kinds, stop_at=stop_at
@@ -62,12 +65,16 @@ def lineage(
 @click.option(
     "--list/--no-list", "listing", default=True, help="List all that is hit, or count it."
 )
+@output.as_of_option
 @output.json_option
 @click.pass_obj
-def impact(settings: Settings, entity: str, listing: bool, as_data: bool) -> None:
+def impact(
+    settings: Settings, entity: str, listing: bool, as_of: str | None, as_data: bool
+) -> None:
     """Show everything that is hit if an entity changes, fails or goes: counted, and listed."""
     with Service(settings) as service:
-        found = service.tracer().impact(service.minter.resolve(entity), listing=listing)
+        tracer = service.tracer(at=output.moment(service, as_of))
+        found = tracer.impact(service.minter.resolve(entity), listing=listing)
         if as_data:
             _print_json(found)
             return

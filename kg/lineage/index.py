@@ -17,7 +17,7 @@ from kg.iris import Minter
 from kg.lineage import files
 from kg.lineage.files import Logged
 from kg.lineage.kinds import Kinds
-from kg.lineage.lineage import Graph, Lineage, Move
+from kg.lineage.lineage import Graph, Lineage, Move, moves_of
 from kg.model import Change
 from kg.terms import Statement, iri_of
 
@@ -66,10 +66,7 @@ class LineageIndex:
 
     def note(self, change: Change) -> None:
         """Takes down what a commit, which is written, moved."""
-        numbers = self._kinds.numbers
-        for quads, came in ((change.removed, False), (change.added, True)):
-            told = [q[:3] for q in quads if q[1] in numbers and not q[3]]
-            self.note_statements(told, came=came)
+        self._moves += moves_of(change, self._kinds)
 
     def note_statements(self, statements: Iterable[Statement], *, came: bool) -> None:
         numbers = self._kinds.numbers

@@ -21,6 +21,7 @@ from kg.iris import Minter
 from kg.lineage.edges import Edges, Listed, Marks, Rows, listed
 from kg.lineage.kinds import Kinds
 from kg.lineage.names import Names
+from kg.model import Change
 from kg.terms import Quad, iri_of
 
 FORMAT: Final = 1
@@ -31,6 +32,17 @@ _ROWS: Final = ("starts", "nodes", "kinds")
 
 Move = tuple[bool, str, int, str]
 """A statement that came (true) or went: its subject, its property's number, its object's IRI."""
+
+
+def moves_of(change: Change, kinds: Kinds) -> list[Move]:
+    """What a change moves of the view's statements by the kinds' properties."""
+    numbers = kinds.numbers
+    return [
+        (came, subject, numbers[predicate], end)
+        for quads, came in ((change.removed, False), (change.added, True))
+        for subject, predicate, value, graph in quads
+        if predicate in numbers and not graph and (end := iri_of(value))
+    ]
 
 
 class Graph(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from kg.errors import StoreUnavailable
 from kg.iris import Minter
 from kg.lineage import files
 from kg.lineage.kinds import Kinds
-from kg.lineage.lineage import Lineage, Move
+from kg.lineage.lineage import Lineage, Move, moves_of
+from kg.model import Change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,18 @@ class LineageReader:
         self._minter = minter
         self._lock = threading.Lock()
         self._view: _View | None = None
+        self._before: Lineage | None = None
+
+    def before(self, version: int, *, newest: int, undoing: Callable[[], Change]) -> Lineage:
+        """The lineage of an earlier version: that of the newest, with what came since undone.
+
+        ``undoing`` gives the change that leads back to it. The last that was asked for is kept.
+        """
+        known = self._before
+        if known is None or known.version != version:
+            back = moves_of(undoing(), self._kinds)
+            known = self._before = self.at(newest).changed(back, version=version)
+        return known
 
     def at(self, version: int) -> Lineage:
         """The lineage of just this version of the graph, which a checkpoint that is open shows.

@@ -46,6 +46,30 @@ def test_impact_counts_and_lists(client: FlaskClient) -> None:
     assert (counted["trace"]["total"], counted["trace"]["items"]) == (1, [])
 
 
+def test_lineage_of_the_past(client: FlaskClient, installation: Installation) -> None:
+    def version(key: str, name: str) -> dict[str, Any]:
+        return {"type": "model-version", "key": key, "name": name, "model_id": "of-then"}
+
+    installation.put({"type": "model", "key": "of-then", "name": "Of then", "description": "-"})
+    installation.put(version("of-then/1", "First"))
+    installation.tell(("model", "of-then"), ("model-version", "of-then/1"))
+    then = installation.settings.clock().isoformat()
+    installation.remove("model-version", "of-then/1")
+    installation.put(version("of-then/2", "Second"))
+    installation.tell(("model-version", "of-then/1"), ("model-version", "of-then/2"))
+    model = "model/registry/of-then"
+    now = get(client, IMPACT, entity=model)
+    assert [item["entity"]["name"] for item in now["trace"]["items"]] == ["Second"]
+    past = get(client, IMPACT, entity=model, **{"as-of": then})
+    (hit,) = past["trace"]["items"]
+    assert (hit["entity"]["name"], hit["path"][0]["property"]["name"]) == ("First", "has version")
+    page = client.get(f"/e/{model}/lineage", query_string={"as-of": then})
+    assert "As the graph knew it at" in page.text and "First" in page.text
+    assert page.headers["Memento-Datetime"]
+    before = client.get(LINEAGE, query_string={"entity": model, "as-of": "2000-01-01T00:00:00Z"})
+    assert before.status_code == 404, "nothing was known of it"
+
+
 @pytest.mark.parametrize(
     ("path", "arguments", "status", "code"),
     [
