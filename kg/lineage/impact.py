@@ -6,19 +6,44 @@ a simulation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import numpy as np
 
 from kg import iris
-from kg.lineage.edges import Marks, Nodes
+from kg.lineage.edges import Marks, Nodes, Places
 from kg.lineage.lineage import Lineage
+from kg.lineage.names import Names
 from kg.lineage.walk import Walk, walk
 
-Counts = Mapping[str, int]
-"""How many of what is hit belong to a thing, by its IRI; the most first."""
+
+class Counts(Mapping[str, int]):
+    """How many of what is hit belong to a thing, by its IRI; names are read when they are asked for."""
+
+    def __init__(self, names: Names, numbers: Nodes | Places, counts: Places) -> None:
+        self._names = names
+        self._numbers = numbers
+        self._counts = counts
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._names.iri(int(number)) for number in self._numbers)
+
+    def __getitem__(self, iri: str) -> int:
+        places = np.flatnonzero(self._numbers == (self._names.number(iri) if iri else None))
+        if not len(places):
+            raise KeyError(iri)
+        return int(self._counts[places[0]])
+
+    def first(self, most: int) -> Iterator[tuple[str, int]]:
+        """The first few things with their counts."""
+        return zip(islice(self, most), self._counts[:most].tolist(), strict=True)
+
 
 _TEAM: Final = iris.type_of_class(iris.term("mlg:Team"))
 _EXPERIMENT: Final = iris.type_of_class(iris.term("mlg:Experiment"))
@@ -35,7 +60,7 @@ class Impact:
     """
 
     walk: Walk
-    by_type: Counts
+    by_type: Mapping[str, int]
     by_team: Counts
     by_domain: Counts
     tests: Counts
@@ -45,7 +70,7 @@ class Impact:
 def impact(lineage: Lineage, *starts: int) -> Impact:
     """What is hit if the entities with these numbers (`Names.number`) change, fail or go together."""
     found = walk(lineage, *starts, direction="down")
-    nodes = np.sort(found.nodes)
+    nodes = found.in_order()
     per_type = np.bincount(lineage.types[nodes], minlength=len(lineage.type_names))
     belonging = _Belonging(lineage, nodes)
     by_team = belonging.counts((iris.ACCOUNTABLE_TEAM, iris.OWNED_BY), of=_is(lineage, _TEAM))
@@ -54,7 +79,9 @@ def impact(lineage: Lineage, *starts: int) -> Impact:
     )
     return Impact(
         walk=found,
-        by_type={lineage.type_names[n]: int(per_type[n]) for n in _largest_first(per_type)},
+        by_type={
+            lineage.type_names[n]: int(per_type[n]) for n in _largest_first(per_type).tolist()
+        },
         by_team=by_team,
         by_domain=belonging.counts((iris.IN_DOMAIN,)),
         tests=tests,
@@ -87,16 +114,26 @@ class _Belonging:
             own = self._nodes[of[self._nodes]]
             members, things = np.concatenate([members, own]), np.concatenate([things, own])
         if len(properties) > 1 or themselves:  # a node may belong to a thing twice
-            pairs = np.unique(members.astype(np.uint64) << np.uint64(32) | things)
-            things = (pairs & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+            things = _once(members, things)
         per_thing = np.bincount(things, minlength=len(lineage))
-        return {lineage.names.iri(n): int(per_thing[n]) for n in _largest_first(per_thing)}
+        largest = _largest_first(per_thing)
+        return Counts(lineage.names, largest, per_thing[largest])
 
 
-def _largest_first(counts: np.ndarray[tuple[int], np.dtype[np.intp]]) -> list[int]:
+def _once(members: Nodes, things: Nodes) -> Nodes:
+    """The things of these pairs, without those of pairs that are there again."""
+    pairs = members.astype(np.uint64) << np.uint64(32) | things
+    if (pairs[1:] >= pairs[:-1]).all():  # as rows are kept: in order
+        fresh = np.ones(len(pairs), dtype=np.bool_)
+        fresh[1:] = pairs[1:] != pairs[:-1]
+        return things[fresh]
+    return (np.unique(pairs) & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+
+
+def _largest_first(counts: Places) -> Places:
     """The places of the counts that are not 0, the largest first."""
     places = np.flatnonzero(counts)
-    return [int(place) for place in places[np.argsort(-counts[places], kind="stable")]]
+    return places[np.argsort(-counts[places], kind="stable")]
 
 
 def _is(lineage: Lineage, type_name: str) -> Marks:
@@ -119,10 +156,8 @@ def _running(lineage: Lineage) -> Marks:
 
 
 def _of_type(found: Walk, type_name: str) -> Counts:
-    """The nodes of a type that were reached, with the steps to each."""
+    """The nodes of a type that were reached, with the steps to each, the nearest first."""
     lineage, number = found.lineage, found.lineage.type_number(type_name)
-    return {
-        lineage.names.iri(int(node)): steps
-        for steps, nodes in enumerate(found.steps, start=1)
-        for node in (nodes[lineage.types[nodes] == number] if number is not None else ())
-    }
+    steps = [nodes[lineage.types[nodes] == number] for nodes in found.steps]
+    counts = np.repeat(np.arange(1, len(steps) + 1), [len(nodes) for nodes in steps])
+    return Counts(lineage.names, np.concatenate(steps) if steps else counts, counts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -170,10 +170,7 @@ class Tracer:
         )
 
     def _groups(self, counts: Counts) -> Groups:
-        first = (
-            Group(thing=self.named(iri), count=count)
-            for iri, count in islice(counts.items(), SHOWN)
-        )
+        first = (Group(thing=self.named(iri), count=count) for iri, count in counts.first(SHOWN))
         return Groups(total=len(counts), first=tuple(first))
 
 

@@ -37,6 +37,12 @@ class Walk:
         """All that was reached, the nearest first."""
         return np.concatenate(self.steps) if self.steps else np.empty(0, dtype=np.uint32)
 
+    def in_order(self) -> Nodes:
+        """All that was reached, by number."""
+        seen = self.parents != _UNSEEN
+        seen[list(self.starts)] = False
+        return np.flatnonzero(seen).astype(np.uint32)
+
     def path(self, node: int) -> list[int]:
         """A shortest path from a start to a node that was reached, both included."""
         found = [node]
