@@ -14,7 +14,7 @@ ontology. It holds nothing that the graph does not: `Lineage.build` makes it fro
 graph, now or as of a moment.
 """
 
-from kg.lineage.impact import Impact, impact
+from kg.lineage.impact import Impact, by_type, impact
 from kg.lineage.index import LineageIndex
 from kg.lineage.kinds import Kinds, read_kinds
 from kg.lineage.lineage import Lineage
@@ -30,6 +30,7 @@ __all__ = [
     "LineageReader",
     "Tracer",
     "Walk",
+    "by_type",
     "impact",
     "read_kinds",
     "walk",

@@ -70,23 +70,26 @@ class Impact:
 def impact(lineage: Lineage, *starts: int) -> Impact:
     """What is hit if the entities with these numbers (`Names.number`) change, fail or go together."""
     found = walk(lineage, *starts, direction="down")
-    nodes = found.in_order()
-    per_type = np.bincount(lineage.types[nodes], minlength=len(lineage.type_names))
-    belonging = _Belonging(lineage, nodes)
+    belonging = _Belonging(lineage, found.in_order())
     by_team = belonging.counts((iris.ACCOUNTABLE_TEAM, iris.OWNED_BY), of=_is(lineage, _TEAM))
     tests = belonging.counts(
         (iris.ASSOCIATED_WITH_TEST, iris.CELL_OF), of=_running(lineage), themselves=True
     )
     return Impact(
         walk=found,
-        by_type={
-            lineage.type_names[n]: int(per_type[n]) for n in _largest_first(per_type).tolist()
-        },
+        by_type=by_type(found),
         by_team=by_team,
         by_domain=belonging.counts((iris.IN_DOMAIN,)),
         tests=tests,
         deployments=_of_type(found, _DEPLOYMENT),
     )
+
+
+def by_type(found: Walk) -> dict[str, int]:
+    """How many of what was reached are of each entity type, the most first."""
+    lineage = found.lineage
+    counts = np.bincount(lineage.types[found.nodes], minlength=len(lineage.type_names))
+    return {lineage.type_names[n]: int(counts[n]) for n in _largest_first(counts).tolist()}
 
 
 class _Belonging:
