@@ -16,6 +16,7 @@ reads it again. A consumer that lost its brokers is closed; the bridge builds an
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Self
@@ -37,6 +38,8 @@ WAIT_SECONDS: Final = 0.5
 LINGER_SECONDS: Final = 0.02
 """How long a batch that has begun waits for more."""
 CONNECT_SECONDS: Final = 3.0
+QUIET_SECONDS: Final = 5.0
+"""After so long without a message, the brokers are asked whether they are there."""
 
 _OURS: Final = ("group", "batch", "config")
 _DEFAULTS: Final[dict[str, str | int]] = {
@@ -71,7 +74,7 @@ class KafkaBus:
         self._topic = url.name
         self._where = url.where
         self._batch = url.number("batch", 2000, least=1, most=100_000)
-        self._in_doubt = False
+        self._in_doubt, self._heard_at = False, 0.0
         self._subscribed = False
         self._owned: set[int] = set()
         self._in_hand: dict[int, int] = {}
@@ -95,7 +98,7 @@ class KafkaBus:
             records = self._consumer.consume(1, WAIT_SECONDS)
             if records:
                 records += self._consumer.consume(self._batch - 1, LINGER_SECONDS)
-            self._check_brokers()
+            self._check_brokers(heard=bool(records))
         except KafkaException as error:
             raise self._away(error) from error
         self._in_hand = {}
@@ -139,19 +142,22 @@ class KafkaBus:
             on_revoke=self._revoked,
             on_lost=self._revoked,
         )
-        self._in_doubt = False
+        self._in_doubt, self._heard_at = False, time.monotonic()
         self._subscribed = True
 
-    def _check_brokers(self) -> None:
-        """Asks, after any trouble, whether a broker still answers; raises if none does.
+    def _check_brokers(self, *, heard: bool) -> None:
+        """Asks, after any trouble or a long silence, whether a broker still answers; raises if not.
 
-        Most trouble is none: a connection that was idle too long, one broker of several. And the
-        library's own word for brokers that are all gone is not always said, since one that it is
-        not connected to at the moment counts as there.
+        Most trouble is none: a connection that was idle too long, one broker of several. And of
+        brokers that are gone the library may say nothing: it tells of the same error once in half a
+        minute, and counts those that it is not connected to at the moment as there.
         """
-        if self._in_doubt:
-            self._in_doubt = False
+        now = time.monotonic()
+        if not heard and (self._in_doubt or now - self._heard_at > QUIET_SECONDS):
             self._consumer.list_topics(self._topic, timeout=CONNECT_SECONDS)
+            heard = True
+        if heard:
+            self._in_doubt, self._heard_at = False, now
 
     def _message(self, record: Record) -> Message:
         error = record.error()
