@@ -137,7 +137,7 @@ def lasting(address: str, *, bucket: str) -> Kafka:
     return Kafka(port=quiet_port(), storage=f"s3://{bucket}/", environment=environment)
 
 
-def eventually(what: str, holds: Any, *, seconds: float = 20.0) -> None:
+def eventually(what: str, holds: Any, *, seconds: float = 60.0) -> None:
     """Waits until it holds; an assertion that names it otherwise."""
     deadline = time.monotonic() + seconds
     while not holds():
