@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
-from typing import Final, Protocol
+from typing import Final
 
 from kg import iris
 from kg.commit import HISTORY, revision_iri
-from kg.draft import DERIVATIONS
+from kg.draft import DERIVATIONS, Graphs
 from kg.editions import ONTOLOGY, SHAPES
 from kg.model import Layer
 from kg.terms import Quad, Statement, iri_of, node, text_of, unquoted
@@ -28,19 +28,6 @@ _PREFIX: Final = "urn:mlgraph:revision:"
 _ABOUT: Final = (iris.REVISES, iris.CREATES)
 KEPT_GRAPHS: Final = frozenset({ONTOLOGY, SHAPES})
 """Graphs that have revisions like an entity: the rules of the game are part of the past too."""
-
-
-class Graphs(Protocol):
-    """What is needed to read history: named graphs by pattern."""
-
-    def quads(
-        self,
-        *,
-        subject: str | None = None,
-        predicate: str | None = None,
-        value: str | None = None,
-        graph: str,
-    ) -> Iterable[Quad]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,7 +33,7 @@ def as_json(status: int, told: Any) -> Answer:
     return Answer(status, told if isinstance(told, bytes) else json.dumps(told).encode())
 
 
-class Replaying:
+class Replaying(ABC):
     """A context manager. ``asked`` and ``headers`` are those of all requests under the path ``api``."""
 
     api: ClassVar[str] = "/"
@@ -61,9 +62,9 @@ class Replaying:
     def forget_overrides(self) -> None:
         self._overrides.clear()
 
+    @abstractmethod
     def found(self, asked: Asked) -> Answer:
         """What the system says to a request that nothing overrides."""
-        raise NotImplementedError
 
     def refused(self, asked: Asked) -> Answer | None:
         """The answer to a request that has no right to any; signing in is answered here too."""
