@@ -39,9 +39,9 @@ class Dataset:
     named: tuple[str, ...] = tuple(graph(name) for name in _PUBLIC)
 
     @classmethod
-    def of_the_past(cls) -> Self:
-        """What a query sees of a past state."""
-        return cls(named=tuple(graph(name) for name in _OF_THE_PAST))
+    def of_the_past(cls, *, named: bool) -> Self:
+        """What a query sees of a past state, which has named graphs as they were or has not."""
+        return cls(named=tuple(graph(name) for name in _OF_THE_PAST if named))
 
     def asked(self, *, default: Sequence[str], named: Sequence[str]) -> Self:
         """The part of this that FROM and FROM NAMED, or the protocol's parameters, ask for.

@@ -23,7 +23,7 @@ from kg.past.moments import read_moment
 from kg.past.revisions import moment_of, names_of_entity, of_entity, version_at
 from kg.past.rewound import Rewound
 from kg.past.search import check_filters, hits
-from kg.past.states import state_path, use
+from kg.past.states import Part, state_path, use
 from kg.store import Checkpoint
 from kg.terms import triple
 from kg.validate import Rule, Shapes, load_shapes, shapes_of
@@ -69,30 +69,35 @@ class Past:
         named_graphs: tuple[str, ...] = (),
     ) -> Answer:
         """Runs a query as of a moment, or of now; raises what `Answerer.answer` does."""
+        read = self.answers.read(query) if isinstance(query, str) else query
+        part: Part = "facts"
+        if read.names_graphs or default_graphs or named_graphs:
+            part = "whole"
         return self.answers.answer(
-            query,
+            read,
             format=format,
             timeout=timeout,
             default_graphs=default_graphs,
             named_graphs=named_graphs,
-            dataset=Dataset.of_the_past() if at else None,
-            snapshot=(lambda: self.state(at)) if at else None,
+            dataset=Dataset.of_the_past(named=part == "whole") if at else None,
+            snapshot=(lambda: self.state(at, part)) if at else None,
         )
 
-    def state(self, at: datetime) -> Path:
-        """The checkpoint that is the graph as of a moment; made when it is first asked for."""
+    def state(self, at: datetime, part: Part) -> Path:
+        """The checkpoint that is the graph as of a moment, or a part of it; made when asked for."""
         for _ in range(3):  # the checkpoint that it is made from may be removed meanwhile
             newest = self.checkpoint()
             version = self._version(newest, at)
             if version == newest.version:
                 return newest.path
-            path = state_path(self.folder, version)
+            path = state_path(self.folder, version, part)
             if use(path):
                 return path
             arguments = {
                 "checkpoint": str(newest.path.absolute()),
                 "folder": str(self.folder.absolute()),
                 "version": version,
+                "part": part,
             }
             try:
                 self.answers.run(_MAKE, arguments=arguments)
@@ -103,7 +108,7 @@ class Past:
 
     def open(self, at: datetime) -> Checkpoint:
         """The checkpoint that is the graph as of a moment, open; who opens it closes it."""
-        return Checkpoint(self.state(at))
+        return Checkpoint(self.state(at, "whole"))
 
     # --- one entity: rewound, without a copy of the store -------------------------------------
 
@@ -206,7 +211,7 @@ class Past:
         """
         check_filters(filters)
         arguments = {
-            "path": str(self.state(at).absolute()),
+            "path": str(self.state(at, "facts").absolute()),
             "prefix": self.minter.prefix,
             "text": text,
             "filters": {name: list(values) for name, values in filters.items()},

@@ -66,6 +66,11 @@ class Query:
     def text(self) -> str:
         return self.spelling.text
 
+    @property
+    def names_graphs(self) -> bool:
+        """Whether it can see more than the default graph, as far as its own words go."""
+        return bool(self.dataset) or any(token.keyword == "GRAPH" for token in self.tokens)
+
 
 def check(text: str, *, max_bytes: int) -> Query:
     """Reads a query. Whether its grammar is right in all else, only the engine's parser says.

@@ -94,8 +94,9 @@ def clear(folder: Path) -> None:
 
 def forget_past(folder: Path) -> None:
     """Removes the past states that nobody reads: the store may have been replaced meanwhile."""
-    clear(folder)
-    prune(folder, kept=0)
+    for part in _names(folder):
+        clear(folder / part)
+        prune(folder / part, kept=0)
 
 
 def _names(folder: Path) -> list[str]:

@@ -65,7 +65,7 @@ def _rename(worker: Worker, refs: list[EntityRef], at: datetime) -> None:
         named = (iri, TITLE, literal(f"Renamed at {at.isoformat()}"))
         entity = Entity(ref=ref, iri=iri, statements=frozenset({*kept, named}))
         propose(draft, Proposal(entity=entity, layer="source", cause="bench"), at=at)
-    worker.writer.enrich(draft)
+    worker.writer.enrich(draft, at=at)
     worker.writer.commit(draft, at=at)
 
 

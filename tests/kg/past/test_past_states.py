@@ -70,7 +70,10 @@ def test_a_past_state_is_a_copy_taken_then(
                 assert version_at(newest, moment(version), newest=newest.version) == version
                 if version == newest.version:
                     continue
-                with Checkpoint(make(newest, past, version=version)) as then:
+                with Checkpoint(make(newest, past, version=version, part="facts")) as then:
+                    assert copy_of(then)[""] == copy[""], f"as of version {version}"
+                    assert len(then) == len(copy[""])
+                with Checkpoint(make(newest, past, version=version, part="whole")) as then:
                     state = copy_of(then)
                     assert facts_of(state) == facts_of(copy), f"as of version {version}"
                     assert state[DERIVED] == copy[DERIVED], "with the same reasons"
@@ -97,7 +100,7 @@ def test_a_moment_before_the_first_is_an_empty_graph(tmp_path: Path) -> None:
         with published(world) as newest:
             before = START - timedelta(days=1)
             assert version_at(newest, before, newest=newest.version) == 0
-            with Checkpoint(make(newest, tmp_path / "past", version=0)) as then:
+            with Checkpoint(make(newest, tmp_path / "past", version=0, part="whole")) as then:
                 assert not any(copy_of(then).values())
 
 
@@ -108,7 +111,7 @@ def test_making_a_past_state_leaves_the_original_as_it_was(tmp_path: Path) -> No
         with published(world) as newest:
             before = copy_of(newest)
             files = {file: file.stat().st_size for file in newest.path.iterdir()}
-            make(newest, tmp_path / "past", version=1)
+            make(newest, tmp_path / "past", version=1, part="whole")
             assert {file: file.stat().st_size for file in newest.path.iterdir()} == files
         with Checkpoint(newest.path) as again:
             assert copy_of(again) == before
@@ -119,16 +122,23 @@ def test_few_past_states_are_kept_and_none_is_removed_while_it_is_read(tmp_path:
     with closing(World(tmp_path / "data")) as world:
         for number in range(KEPT + 4):
             world.tell("source", entity("model/m", title=str(number)))
-        with published(world) as newest, Checkpoint(make(newest, past, version=1)) as held:
+        with (
+            published(world) as newest,
+            Checkpoint(make(newest, past, version=1, part="facts")) as held,
+        ):
             for version in range(2, newest.version):
-                make(newest, past, version=version)
-            kept = sorted(path for path in past.iterdir() if path.is_dir())
+                make(newest, past, version=version, part="facts")
+            kept = _states(past)
             assert len(kept) == KEPT + 1
             assert held.path in kept
             assert set(held.objects(iri("model/m"), iris.TITLE)) == {'"0"'}
     with closing(World(tmp_path / "data")):
         pass
-    assert not [path for path in past.iterdir() if path.is_dir()], "a new writer starts without"
+    assert not _states(past), "a new writer starts without"
+
+
+def _states(past: Path) -> list[Path]:
+    return [path for path in past.glob("*/*") if path.is_dir()]
 
 
 @pytest.mark.parametrize("versions", [1, 2, 3, 10, 33])
@@ -149,7 +159,7 @@ def test_a_reason_of_the_past_rests_on_facts_of_then(tmp_path: Path) -> None:
         world.tell("source", INSTANCE, RUN)
         world.tell("source", CELL)
         with published(world) as newest:
-            path = make(newest, tmp_path / "past", version=1)
+            path = make(newest, tmp_path / "past", version=1, part="whole")
         with Checkpoint(path) as then:
             facts = set(then.statements())
             named = [
@@ -160,4 +170,4 @@ def test_a_reason_of_the_past_rests_on_facts_of_then(tmp_path: Path) -> None:
 
 
 def test_a_state_has_one_place(tmp_path: Path) -> None:
-    assert state_path(tmp_path, 42).name == "000000000042"
+    assert state_path(tmp_path, 42, "facts").relative_to(tmp_path) == Path("facts/000000000042")
