@@ -60,8 +60,8 @@ def run(count: int, *, entities: int, consumers: int) -> None:
             publisher.publish(events, seconds=300)
         sent = time.perf_counter() - start
         carried = _carried(broker, count, entities=entities, consumers=consumers)
-        bridged = _to_graph(source, count, _bridges(broker, consumers))
-    told = _to_graph(source, count, _tellers(events, consumers))
+        bridged = _to_graph(universe.source(entities), count, _bridges(broker, consumers))
+    told = _to_graph(universe.source(entities), count, _tellers(events, consumers))
     _print("sent to the broker, keyed, idempotent", count, sent)
     _print(f"broker to inbox, {consumers} consumers, {entities:,} entities", count, carried)
     _print(f"straight into the inbox, {BATCH} at a time", count, straight)
@@ -166,7 +166,11 @@ def _tellers(events: Sequence[Event], count: int) -> Fill:
 
 
 def _to_graph(source: MemorySource, count: int, fill: Fill) -> float:
-    """Seconds from the first event in the inbox until all entities are in the graph."""
+    """Seconds from the first event in the inbox until all entities are in the graph.
+
+    The worker closes the source, which is empty then.
+    """
+    entities = len(list(source.list()))
     with tempfile.TemporaryDirectory() as folder:
         sources = {source.name: source}
         with Worker(universe.settings(Path(folder)), sources=sources) as worker:
@@ -178,7 +182,7 @@ def _to_graph(source: MemorySource, count: int, fill: Fill) -> float:
                     worker.drain()
                 seconds = time.perf_counter() - start
             recorded = worker.store.subjects(iris.RECORDED_BY, _recorder(worker, source.name))
-            assert len(set(recorded)) == len(list(source.list())), "every entity is in the graph"
+            assert len(set(recorded)) == entities > 0, "every entity is in the graph"
             print(f"  {source.fetches - before:,} entities were asked for")
     return seconds
 
