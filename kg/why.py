@@ -201,14 +201,17 @@ class _Explainer:
         self, statement: Statement, derivation: Derivation, since: datetime | None, depth: int
     ) -> Way:
         rule, path = self._path(statement, derivation)
-        if rule is None:
+        ring = self.rules.rings.get(derivation.rule)
+        if ring is not None:
+            name = f"{self._label(ring.of)}, round a ring ⇒ {self._label(ring.derives)}"
+        elif rule is None:
             name = self._label(derivation.rule)
         else:
             steps = " → ".join(self._label(s.predicate, inverse=s.inverse) for s in rule.path)
             name = f"{steps} ⇒ {self._label(rule.derives)}"
         return Way(
             rule=Named(iri=derivation.rule, name=name),
-            axiom=str(rule) if rule else None,
+            axiom=str(rule or ring) if rule or ring else None,
             steps=tuple(self.explain(step, depth + 1) for step in path),
             first=_moment(derivation.first) or since,
             confirmed=_moment(derivation.confirmed) or since,
@@ -217,12 +220,15 @@ class _Explainer:
     def _path(
         self, statement: Statement, derivation: Derivation
     ) -> tuple[Rule | None, Iterable[Statement]]:
-        """The chain that leads over just these supports, and their order along it.
+        """The chain that leads over just these supports, and their order along it; or round a ring.
 
         Links have rules that are no chains; their facts stand side by side.
         """
         subject, name, value = statement
         over = Overlay.of(derivation.supports)
+        if ring := self.rules.rings.get(derivation.rule):
+            edge, back = (subject, ring.of, value), shortest(over, ring.of, iri_of(value), subject)
+            return None, [edge, *(back or ())]
         for rule in self.rules.chains(name) if derivation.rule == name else ():
             for path in walk(over, rule.path, subject, iri_of(value)):
                 if set(path) == derivation.supports:

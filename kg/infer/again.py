@@ -19,6 +19,7 @@ from kg.draft import DERIVATIONS, DERIVED, DOUBLED, STEWARD, Draft, Graphs
 from kg.facts import Properties
 from kg.infer.derive import candidates, enrich, settle
 from kg.infer.reasons import Reasons
+from kg.infer.rings import bring_in_line, ringed
 from kg.infer.rules import Rules
 from kg.iris import term
 from kg.store import GraphStore
@@ -83,7 +84,15 @@ def _drafts(
 ) -> Iterator[Draft]:
     """Those of one property, each with what follows of later ones; its fingerprint is the last."""
     todo: Iterable[Statement]
-    if name in rules.recursive:
+    if ring := rules.rings.get(name):
+        edges = (quad[0] for quad in store.quads(predicate=ring.of, graph=""))
+        draft, at = Draft(store), now()
+        nodes = ringed(store, ring, edges) | {s for s, _, _ in _of(store, name)}
+        bring_in_line(draft, Reasons(draft, at=moment(at)), ring, nodes)
+        enrich(draft, rules, at=at, only=later)
+        yield draft
+        todo = ()
+    elif name in rules.recursive:
         wanted = _closure(store, rules, name, size)
         doubtful = [s for s in _of(store, name) if s not in wanted]
         missing = [s for s in wanted if not store.has((*s, DERIVED))]

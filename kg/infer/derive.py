@@ -20,6 +20,7 @@ from typing import Final
 from kg.draft import Draft
 from kg.facts import Facts
 from kg.infer.reasons import Reasons
+from kg.infer.rings import settle_rings
 from kg.infer.rules import Rules, Step
 from kg.terms import Statement, iri_of, moment, node
 
@@ -40,6 +41,9 @@ def enrich(draft: Draft, rules: Rules, *, at: datetime, only: Sequence[str] | No
     either = draft.facts.either()
     reasons = Reasons(draft, at=moment(at))
     for name in rules.properties if only is None else only:
+        if ring := rules.rings.get(name):
+            changed[name] |= settle_rings(draft, reasons, ring, changed[ring.of])
+            continue
         todo = candidates(rules, name, changed, either)
         gone: set[Statement] = set()
         if name in rules.recursive and (lost or name in unbacked):

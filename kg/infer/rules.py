@@ -4,7 +4,8 @@ What is compiled, and stored as derived facts:
 
 - ``owl:propertyChainAxiom``; a step may be an inverse name, which is followed backwards;
 - ``rdfs:subPropertyOf`` between properties of ours; vocabularies of others stay unwritten;
-- ``owl:TransitiveProperty`` with ``mlg:isMaterialised true``: a chain of the property with itself.
+- ``owl:TransitiveProperty`` with ``mlg:isMaterialised true``: a chain of the property with itself;
+- ``mlg:ringOf``, which no axiom of OWL can say: the edges of a property that lie on rings (`rings`).
 
 What is a way of asking and stores nothing: ``owl:inverseOf`` and ``owl:SymmetricProperty`` (asked
 both ways; a chain follows them both ways too), and a transitive property without that note, whose
@@ -28,6 +29,7 @@ from typing import Final
 
 from kg import iris
 from kg.errors import BadSetting
+from kg.infer.rings import Ring
 from kg.iris import PREFIXES, compact, term
 from kg.terms import Statement, iri_of, text_of
 
@@ -35,6 +37,7 @@ _CHAIN, _INVERSE = term("owl:propertyChainAxiom"), term("owl:inverseOf")
 _FIRST, _REST, _NIL = term("rdf:first"), term("rdf:rest"), term("rdf:nil")
 _TRANSITIVE, _SYMMETRIC = term("owl:TransitiveProperty"), term("owl:SymmetricProperty")
 _RELATION, _IS_MATERIALISED = term("owl:ObjectProperty"), term("mlg:isMaterialised")
+_RING_OF: Final = term("mlg:ringOf")
 _ONLY_OF_SIMPLE: Final = (
     term("owl:FunctionalProperty"),
     term("owl:InverseFunctionalProperty"),
@@ -81,7 +84,7 @@ class Rule:
 class Rules:
     """The rules of an ontology, in an order in which each comes after what it needs."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], *, rings: Iterable[Ring] = ()) -> None:
         self._of: dict[str, list[Rule]] = defaultdict(list)
         self._using: dict[str, list[tuple[Rule, int]]] = defaultdict(list)
         for rule in dict.fromkeys(rules):
@@ -96,13 +99,16 @@ class Rules:
         self._chains = {name: [r for r in of if not r.is_narrower] for name, of in self._of.items()}
         self.recursive = {n for n, of in self._of.items() if any(r.is_recursive for r in of)}
         """The properties that may follow from themselves."""
-        self.properties = [name for name in self._in_order() if name in self._of]
+        self.rings = {ring.derives: ring for ring in rings}
+        self.properties = [n for n in self._in_order() if n in self._of or n in self.rings]
 
     def _in_order(self) -> list[str]:
         needs = {
             name: {s.predicate for rule in of for s in rule.path} - {name}
             for name, of in self._of.items()
         }
+        for name, ring in self.rings.items():
+            needs[name] = {*needs.get(name, ()), ring.of}
         try:
             return list(TopologicalSorter(needs).static_order())
         except CycleError as error:
@@ -110,9 +116,10 @@ class Rules:
             axioms = {
                 str(rule)
                 for one, next_one in pairwise(ring)
-                for rule in self._of[next_one]
+                for rule in self.of(next_one)
                 if any(step.predicate == one for step in rule.path)
             }
+            axioms |= {str(self.rings[one]) for one in ring if one in self.rings}
             raise BadSetting(
                 "The ontology's properties derive each other in a ring, so its chains are not "
                 f"regular; take out one of: {'; '.join(sorted(axioms))}."
@@ -136,10 +143,13 @@ class Rules:
     @cached_property
     def fingerprints(self) -> Mapping[str, str]:
         """By property: the same for the same rules, whatever their order in the ontology."""
-        return {name: _fingerprint(self._of[name]) for name in self.properties}
+        return {
+            name: _fingerprint([*self.of(name), *filter(None, [self.rings.get(name)])])
+            for name in self.properties
+        }
 
 
-def _fingerprint(rules: Iterable[Rule]) -> str:
+def _fingerprint(rules: Iterable[Rule | Ring]) -> str:
     return hashlib.sha256("\n".join(sorted(map(str, rules))).encode()).hexdigest()
 
 
@@ -162,7 +172,7 @@ def read_rules(ontology: Iterable[Statement]) -> Rules:
     for subject, predicate, value in ontology:
         about[subject][predicate].append(iri_of(value) or value)
     reader = _Reader({name: dict(facts) for name, facts in about.items()})
-    rules = Rules(reader.rules())
+    rules = Rules(reader.rules(), rings=reader.rings())
     reader.check(rules)
     return rules
 
@@ -191,6 +201,15 @@ class _Reader:
             if _is_ours(head) and head not in self._inverse_of:
                 # Inverse names are for readers; they are never stored, and so derive nothing.
                 yield from self._wider(head)
+
+    def rings(self) -> Iterator[Ring]:
+        for name, facts in self._about.items():
+            for of in facts.get(_RING_OF, ()):
+                ring = Ring(derives=name, of=of)
+                self._check_known(of, str(ring))
+                if {_CHAIN, _RING_OF} <= facts.keys() or name in self._inverse_of:
+                    raise BadSetting(f"The axiom {ring} is of a property that follows otherwise.")
+                yield ring
 
     def _chain(self, head: str, item: str) -> Iterator[Rule]:
         """The rules of one chain: one, or one for each reading of its symmetric steps."""

@@ -52,7 +52,9 @@ def run(count: int, *, rounds: int, again: bool) -> None:
         with closing(EmbeddedStore(folder, base=settings.base)) as store:
             _fill(store, folder / "stated.nq", _entities(universe.payloads(count), contexts))
             everything, drafts = _timed(lambda: _derive(store, rules))
-            print(f"{count:,} entities, derived from nothing in {everything:.1f} s, {drafts} drafts")
+            print(
+                f"{count:,} entities, derived from nothing in {everything:.1f} s, {drafts} drafts"
+            )
             store.tidy()
             if again:
                 everything, drafts = _timed(lambda: _derive(store, rules))

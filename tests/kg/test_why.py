@@ -77,6 +77,18 @@ def test_the_worked_example_answers_both_ways_with_every_path(world: Asked) -> N
     assert json.dumps(as_json(found))
 
 
+def test_a_ring_is_told_step_by_step(world: Asked) -> None:
+    names = ["dataset/a", "dataset/b", "dataset/c"]
+    edges = zip(names, names[1:] + names[:1], strict=True)
+    world.tell("source", *(entity(one, ("computedFrom", other)) for one, other in edges))
+    found = world.why("dataset/test/b", "dependsInRingOn", "dataset/test/c")
+    (way,) = found.ways
+    assert way.axiom == "mlg:dependsInRingOn along each ring of mlg:dependsOn"
+    met = [step.fact.subject.iri for step in way.steps]
+    assert met == [iri("dataset/b"), iri("dataset/c"), iri("dataset/a")]
+    assert all(step.ways[0].steps[0].stated for step in way.steps), "down to who says so"
+
+
 @pytest.mark.parametrize(
     "named",
     [

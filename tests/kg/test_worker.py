@@ -177,6 +177,29 @@ def test_references_come_after_events_those_first_on_which_most_hangs(tmp_path: 
         assert source.order[-1] == "h", "what the source did not know a moment ago is not asked for"
 
 
+def test_a_ring_of_dependencies_is_a_finding_as_long_as_it_is_one(
+    tmp_path: Path, worker: Worker, source: MemorySource
+) -> None:
+    """By events, one after the other: the last one closes the ring for all that are part of it."""
+    plays = {"type": "feature", "key": "plays", "source_dataset_ids": ["play_events"]}
+    events = {"type": "dataset", "key": "play_events", "source_dataset_ids": ["sessions"]}
+    sessions = {"type": "dataset", "key": "sessions", "source_dataset_ids": ["play_events"]}
+
+    def tell(payload: dict[str, Any]) -> set[str]:
+        ref = source.put(payload)
+        worker.inbox.publish([event(ref.type, ref.key)])
+        worker.drain()
+        iris = [MINTER.mint(other) for other in source.list()]
+        with open_checkpoint(tmp_path / "checkpoints") as checkpoint:
+            found = [finding for iri in iris for finding in read_findings(checkpoint, iri)]
+        ringed = {f.focus for f in found if f.rule == term("mlgsh:Dependency-ring")}
+        return {iri.rpartition("/")[2] for iri in ringed}
+
+    assert tell(plays) == tell(events) == set()
+    assert tell(sessions) == {"play_events", "sessions"}
+    assert tell({**sessions, "source_dataset_ids": []}) == set()
+
+
 def test_gone_at_the_source_is_a_tombstone(worker: Worker, source: MemorySource) -> None:
     ref = source.put(ADA)
     worker.inbox.publish([event("person", "ada@example.com")])

@@ -62,7 +62,9 @@ def test_every_chain_fires(ontology: ox.Store, closure: ox.Store, prefixes: dict
 def test_derived_properties_hold_exactly_what_their_chains_give(
     ontology: ox.Store, closure: ox.Store, prefixes: dict[str, str]
 ) -> None:
-    derived = ontology.query("SELECT ?p WHERE { ?p mlg:isDerived true }", prefixes=prefixes)
+    derived = ontology.query(
+        "SELECT ?p WHERE { ?p mlg:isDerived true MINUS { ?p mlg:ringOf ?any } }", prefixes=prefixes
+    )
     assert isinstance(derived, ox.QuerySolutions)
     heads = {str(row["p"]) for row in derived}
     assert heads
