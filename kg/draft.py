@@ -9,7 +9,7 @@ neither layer takes the other's statement away.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -98,8 +98,8 @@ class Draft:
         self.store = store
         self.facts = Overlay(store)
         self._held: dict[str, Held] = {}
-        self._added: set[Quad] = set()
-        self._removed: set[Quad] = set()
+        self._added: defaultdict[str, set[Statement]] = defaultdict(set)
+        self._removed: defaultdict[str, set[Statement]] = defaultdict(set)
         self._moved: dict[str, set[Statement]] = {}
         """What the merged view gains or loses, by the entity that it is about."""
         self.asserted: dict[tuple[str, Layer], set[Statement]] = {}
@@ -140,13 +140,13 @@ class Draft:
             and (layer == "source" or held.states("source", statement))
         ):
             held.doubled.add(statement)
-            self.add((*statement, DOUBLED))
+            self._add(statement, DOUBLED)
         if layer != "source":
             held.of(layer).add(statement)
-            self.add((*statement, _LAYER_GRAPH[layer]))
+            self._add(statement, _LAYER_GRAPH[layer])
         if not stated:
             held.merged.add(statement)
-            self.add((*statement, ""))
+            self._add(statement, "")
             self.facts.add(statement)
             self._move(iri, statement)
 
@@ -158,7 +158,7 @@ class Draft:
                 self.state(iri, layer, statement)
             return
         held.merged.update(statements)
-        self._added.update([(*statement, "") for statement in statements])
+        self._added[""].update(statements)
         self.asserted[iri, layer] = set(statements)
         self._moved[iri] = set(statements)
         for statement in statements:
@@ -172,15 +172,15 @@ class Draft:
         _record(iri, layer, statement, self.retracted, self.asserted)
         if layer != "source":
             held.of(layer).discard(statement)
-            self.remove((*statement, _LAYER_GRAPH[layer]))
+            self._remove(statement, _LAYER_GRAPH[layer])
         others = statement in held.steward or statement in held.derived
         if statement in held.doubled:
             if layer == "source" or not others:
                 held.doubled.discard(statement)
-                self.remove((*statement, DOUBLED))
+                self._remove(statement, DOUBLED)
         elif not others:
             held.merged.discard(statement)
-            self.remove((*statement, ""))
+            self._remove(statement, "")
             self.facts.remove(statement)
             self._move(iri, statement)
 
@@ -200,43 +200,52 @@ class Draft:
         self.asserted[name, "source"] = set(statements - old)
         self.retracted[name, "source"] = old - statements
         for statement in statements - old:
-            self.add((*statement, name))
+            self._add(statement, name)
         for statement in old - statements:
-            self.remove((*statement, name))
+            self._remove(statement, name)
 
     def add(self, quad: Quad) -> None:
-        """Adds a statement to any graph, outside the layers."""
-        if quad in self._removed:
-            self._removed.discard(quad)
-        else:
-            self._added.add(quad)
+        """Adds a statement to a named graph, outside the layers."""
+        self._add(quad[:3], quad[3])
 
-    def add_all(self, quads: Collection[Quad]) -> None:
+    def add_all(self, statements: Collection[Statement], graph: str) -> None:
         """`add` for several: most are new, and nothing is taken out by most drafts."""
-        if self._removed:
-            for quad in quads:
-                self.add(quad)
+        if self._removed.get(graph):
+            for statement in statements:
+                self._add(statement, graph)
         else:
-            self._added.update(quads)
+            self._added[graph].update(statements)
 
     def remove(self, quad: Quad) -> None:
-        if quad in self._added:
-            self._added.discard(quad)
+        """Takes a statement out of a named graph, outside the layers."""
+        self._remove(quad[:3], quad[3])
+
+    def _add(self, statement: Statement, graph: str) -> None:
+        went = self._removed.get(graph)
+        if went and statement in went:
+            went.discard(statement)
         else:
-            self._removed.add(quad)
+            self._added[graph].add(statement)
+
+    def _remove(self, statement: Statement, graph: str) -> None:
+        came = self._added.get(graph)
+        if came and statement in came:
+            came.discard(statement)
+        else:
+            self._removed[graph].add(statement)
 
     def changes(self) -> set[Statement]:
         """The statements that the merged view gains or loses."""
         return set[Statement]().union(*self._moved.values())
 
-    def gained(self) -> Iterator[Statement]:
-        """The statements that the merged view gains."""
-        return (quad[:3] for quad in self._added if not quad[3])
+    def referred(self) -> Mapping[str, int]:
+        """What new statements have as their value, if it is an IRI, and how many have it."""
+        return self.facts.added_at()
 
     def unbacked(self) -> set[Statement]:
         """What a source or steward no longer states, and stays because it was derived as well."""
-        backing = (DOUBLED, STEWARD)
-        return {q[:3] for q in self._removed if q[3] in backing and self.is_derived(q[:3])}
+        backing = self._removed.get(DOUBLED, set()) | self._removed.get(STEWARD, set())
+        return {statement for statement in backing if self.is_derived(statement)}
 
     def moved(self) -> set[str]:
         """The entities of which the merged view gains or loses a statement."""
@@ -247,18 +256,18 @@ class Draft:
 
         Of one that comes, only what it explains: the rest comes with it.
         """
-        came = [quad for quad in self._added if quad[3] == DERIVED and _is_reason(quad)]
-        went = [quad for quad in self._removed if quad[3] == DERIVED and _is_reason(quad)]
-        explained = {q[0]: q[2] for q in (*came, *went) if q[1] == iris.REIFIES}
-        fresh = {quad[0] for quad in came if quad[1] == iris.REIFIES}
+        came = [said for said in self._added.get(DERIVED, ()) if _is_reason(said)]
+        went = [said for said in self._removed.get(DERIVED, ()) if _is_reason(said)]
+        explained = {said[0]: said[2] for said in (*came, *went) if said[1] == iris.REIFIES}
+        fresh = {said[0] for said in came if said[1] == iris.REIFIES}
         gained: Reasons = defaultdict(set)
         lost: Reasons = defaultdict(set)
-        for found, quads in ((gained, came), (lost, went)):
-            for quad in quads:
-                if found is gained and quad[0] in fresh and quad[1] != iris.REIFIES:
+        for found, statements in ((gained, came), (lost, went)):
+            for said in statements:
+                if found is gained and said[0] in fresh and said[1] != iris.REIFIES:
                     continue
-                value = explained.get(quad[0]) or self._explained(quad[0])
-                found[unquoted(value)[0].partition("#")[0]].add(quad[:3])
+                value = explained.get(said[0]) or self._explained(said[0])
+                found[unquoted(value)[0].partition("#")[0]].add(said)
         return gained, lost
 
     def _explained(self, derivation: str) -> str:
@@ -267,11 +276,14 @@ class Draft:
         return next(iter(quads))[2]
 
     def change(self) -> Change:
-        return Change(added=tuple(self._added), removed=tuple(self._removed))
+        return Change(
+            added={name: frozenset(said) for name, said in self._added.items() if said},
+            removed={name: frozenset(said) for name, said in self._removed.items() if said},
+        )
 
 
-def _is_reason(quad: Quad) -> bool:
-    return quad[0].startswith(DERIVATIONS)
+def _is_reason(said: Statement) -> bool:
+    return said[0].startswith(DERIVATIONS)
 
 
 def _record(

@@ -98,6 +98,10 @@ class Overlay:
         self._removed.setdefault(subject, set()).add(statement)
         self._removed_at.setdefault(value, set()).add(statement)
 
+    def added_at(self) -> Mapping[str, int]:
+        """How many new statements have each value that is an IRI."""
+        return {value: len(said) for value, said in self._added_at.items() if said}
+
     def either(self) -> Facts:
         """What holds before the change or after it: where to look for what a change may affect."""
         return _Either(self, self._removed, self._removed_at)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from kg.iris import EntityRef
-from kg.terms import Quad, Statement
+from kg.terms import ByGraph, Quad, Statement, by_graph
 
 Layer = Literal["source", "steward", "derived"]
 Severity = Literal["violation", "warning", "info"]
@@ -79,13 +79,17 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What one atomic update adds and removes, over all graphs."""
+    """What one atomic update adds and removes, by graph; the default graph has the empty name."""
 
-    added: tuple[Quad, ...] = ()
-    removed: tuple[Quad, ...] = ()
+    added: ByGraph = field(default_factory=dict)
+    removed: ByGraph = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, *, added: Iterable[Quad] = (), removed: Iterable[Quad] = ()) -> Self:
+        return cls(added=by_graph(added), removed=by_graph(removed))
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed)
+        return any(self.added.values()) or any(self.removed.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -270,7 +270,9 @@ class Service:
         version = facts.version
         return Tracer(
             lineage=self._lineage.before(
-                version, newest=newest.version, undoing=lambda: undoing(newest, version)
+                version,
+                newest=newest.version,
+                undoing=lambda: undoing(newest, version, part="facts"),
             )
             if version < newest.version
             else self._lineage.at(newest.version),

@@ -9,7 +9,8 @@ than it crosses into the terms of a library; those live in `kg.store` and `kg.fo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,6 +21,8 @@ from kg import iris
 Statement = tuple[str, str, str]
 Quad = tuple[str, str, str, str]
 """A statement with the IRI of its graph, empty for the default graph."""
+ByGraph = Mapping[str, Collection[Statement]]
+"""Statements by the IRI of their graph."""
 
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL)
 _ESCAPED: Final = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f"}
@@ -115,14 +118,21 @@ def unquoted(value: str) -> Statement:
     return iri_of(subject) or subject, iri_of(predicate), rest
 
 
-def nquads(quads: Iterable[Quad]) -> str:
+def by_graph(quads: Iterable[Quad]) -> dict[str, set[Statement]]:
+    """Statements by the graph that they are in."""
+    found: defaultdict[str, set[Statement]] = defaultdict(set)
+    for quad in quads:
+        found[quad[3]].add(quad[:3])
+    return dict(found)
+
+
+def nquads(graphs: ByGraph) -> str:
     """Statements in their graphs, as N-Quads."""
-    return "\n".join(
-        [
-            f"{_subject(s)} <{p}> {o} <{g}> ." if g else f"{_subject(s)} <{p}> {o} ."
-            for s, p, o, g in quads
-        ]
-    )
+    lines: list[str] = []
+    for name, statements in graphs.items():
+        end = f" <{name}> ." if name else " ."
+        lines += [f"{_subject(s)} <{p}> {o}{end}" for s, p, o in statements]
+    return "\n".join(lines)
 
 
 def ntriples(statements: Iterable[Statement]) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from kg import iris
 from kg.draft import DERIVATIONS, DERIVED, Draft, Graphs
 from kg.iris import term
-from kg.terms import Quad, Statement, iri_of, literal, node, quoted, text_of, unquoted
+from kg.terms import Statement, iri_of, literal, node, quoted, text_of, unquoted
 
 MAX_SUPPORTS = 20
 """Paths kept as explanations of one derived statement."""
@@ -31,7 +31,7 @@ class Reasons:
     def __init__(self, draft: Draft, *, at: str) -> None:
         self._draft = draft
         self._at = at
-        self._known: dict[Statement, dict[str, list[Quad]]] = {}
+        self._known: dict[Statement, dict[str, list[Statement]]] = {}
 
     def set(self, statement: Statement, paths: Sequence[tuple[Statement, ...]]) -> None:
         """Makes these the reasons of a statement, the first `MAX_SUPPORTS` of them."""
@@ -47,47 +47,48 @@ class Reasons:
         for name, path in wanted.items():
             if name in known:
                 continue
-            quads = known[name] = [
-                (name, iris.REIFIES, quoted(statement), DERIVED),
-                (name, iris.DERIVED_BY, node(statement[1]), DERIVED),
-                (name, iris.RECORDED_AT, self._at, DERIVED),
+            about = known[name] = [
+                (name, iris.REIFIES, quoted(statement)),
+                (name, iris.DERIVED_BY, node(statement[1])),
+                (name, iris.RECORDED_AT, self._at),
             ]
-            quads += [(name, iris.SUPPORTED_BY, quoted(support), DERIVED) for support in path]
+            about += [(name, iris.SUPPORTED_BY, quoted(support)) for support in path]
             if not path:
-                quads.append((name, _PATH_COUNT, literal(str(len(ways)), _INTEGER), DERIVED))
-            self._draft.add_all(quads)
+                about.append((name, _PATH_COUNT, literal(str(len(ways)), _INTEGER)))
+            self._draft.add_all(about, DERIVED)
 
-    def _bring_in_line(self, known: dict[str, list[Quad]], wanted: Collection[str]) -> None:
+    def _bring_in_line(self, known: dict[str, list[Statement]], wanted: Collection[str]) -> None:
         """Takes out what no longer holds; what stays is confirmed if anything comes or goes."""
         stale = [name for name in known if name not in wanted]
         if not stale and len(known) == len(wanted):
             return
         for name in stale:
-            for quad in known.pop(name):
-                self._draft.remove(quad)
-        for name, quads in known.items():
-            self._confirm(name, quads)
+            for said in known.pop(name):
+                self._draft.remove((*said, DERIVED))
+        for name, about in known.items():
+            self._confirm(name, about)
 
-    def _confirm(self, name: str, quads: list[Quad]) -> None:
-        confirmed = (name, _CONFIRMED_AT, self._at, DERIVED)
-        if (name, iris.RECORDED_AT, self._at, DERIVED) in quads or confirmed in quads:
+    def _confirm(self, name: str, about: list[Statement]) -> None:
+        confirmed = (name, _CONFIRMED_AT, self._at)
+        if (name, iris.RECORDED_AT, self._at) in about or confirmed in about:
             return
-        for quad in [quad for quad in quads if quad[1] == _CONFIRMED_AT]:
-            quads.remove(quad)
-            self._draft.remove(quad)
-        quads.append(confirmed)
-        self._draft.add(confirmed)
+        for said in [said for said in about if said[1] == _CONFIRMED_AT]:
+            about.remove(said)
+            self._draft.remove((*said, DERIVED))
+        about.append(confirmed)
+        self._draft.add((*confirmed, DERIVED))
 
-    def _stored(self, statement: Statement) -> dict[str, list[Quad]]:
+    def _stored(self, statement: Statement) -> dict[str, list[Statement]]:
         if statement[0] in self._draft.created:
             return {}
         return stored(self._draft.store, statement)
 
 
-def stored(graphs: Graphs, statement: Statement) -> dict[str, list[Quad]]:
+def stored(graphs: Graphs, statement: Statement) -> dict[str, list[Statement]]:
     """The derivations of a statement in a store: what is said of each, by its name."""
     found = graphs.quads(predicate=iris.REIFIES, value=quoted(statement), graph=DERIVED)
-    return {q[0]: list(graphs.quads(subject=q[0], graph=DERIVED)) for q in list(found)}
+    names = [quad[0] for quad in found]
+    return {n: [q[:3] for q in graphs.quads(subject=n, graph=DERIVED)] for n in names}
 
 
 def _name(statement: Statement, supports: tuple[Statement, ...], more: str = "") -> str:
@@ -111,8 +112,8 @@ class Derivation:
 def derivations(graphs: Graphs, statement: Statement) -> tuple[list[Derivation], int]:
     """The kept derivations of a statement, and how many there are in all."""
     found, count = [], 0
-    for quads in stored(graphs, statement).values():
-        said = {predicate: value for _, predicate, value, _ in quads}
+    for about in stored(graphs, statement).values():
+        said = {predicate: value for _, predicate, value in about}
         if _PATH_COUNT in said:
             count = int(text_of(said[_PATH_COUNT]))
             continue
@@ -120,7 +121,7 @@ def derivations(graphs: Graphs, statement: Statement) -> tuple[list[Derivation],
         found.append(
             Derivation(
                 rule=iri_of(said[iris.DERIVED_BY]),
-                supports=frozenset(unquoted(q[2]) for q in quads if q[1] == iris.SUPPORTED_BY),
+                supports=frozenset(unquoted(s[2]) for s in about if s[1] == iris.SUPPORTED_BY),
                 first=text_of(first) if first else None,
                 confirmed=text_of(confirmed) if confirmed else text_of(first) if first else None,
             )

@@ -39,9 +39,9 @@ def moves_of(change: Change, kinds: Kinds) -> list[Move]:
     numbers = kinds.numbers
     return [
         (came, subject, numbers[predicate], end)
-        for quads, came in ((change.removed, False), (change.added, True))
-        for subject, predicate, value, graph in quads
-        if predicate in numbers and not graph and (end := iri_of(value))
+        for graphs, came in ((change.removed, False), (change.added, True))
+        for subject, predicate, value in graphs.get("", ())
+        if predicate in numbers and (end := iri_of(value))
     ]
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Literal
 from uuid import uuid4
@@ -27,7 +26,7 @@ from kg.past.revisions import of_version
 from kg.past.undo import Undone
 from kg.query.process import Task
 from kg.store import Checkpoint, changed_copy, prune
-from kg.terms import Quad
+from kg.terms import ByGraph, Quad
 
 KEPT: Final = 4
 """Past states of each part that stay when nobody reads them."""
@@ -59,8 +58,7 @@ def make(checkpoint: Checkpoint, folder: Path, *, version: int, part: Part) -> P
             checkpoint.path if version else None,
             building,
             version=version,
-            added=change.added if version else (),
-            removed=change.removed if version else (),
+            change=change if version else Change(),
             statements=len(checkpoint) + _view(change.added) - _view(change.removed),
         )
         building.replace(target)
@@ -106,8 +104,8 @@ def undoing(checkpoint: Checkpoint, version: int, *, part: Part = "whole") -> Ch
         removed |= less
     if part == "facts":
         added, removed = ({quad for quad in moved if not quad[3]} for moved in (added, removed))
-    return Change(added=tuple(added), removed=tuple(removed))
+    return Change.of(added=added, removed=removed)
 
 
-def _view(quads: Iterable[Quad]) -> int:
-    return sum(not name for _, _, _, name in quads)
+def _view(graphs: ByGraph) -> int:
+    return len(graphs.get("", ()))

@@ -7,8 +7,7 @@ is written: what the change adds is there once, and what it removes is not.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Collection, Iterable, Iterator
 
 from kg.draft import Graphs
 from kg.facts import Facts, Properties
@@ -22,8 +21,7 @@ class Ahead:
     def __init__(self, under: Graphs, *, facts: Facts, change: Change) -> None:
         self._under = under
         self._facts = facts
-        self._added = change.added
-        self._removed = frozenset(change.removed)
+        self._change = change
         self._graphs: dict[str, _Graph] = {}
 
     def about(self, subject: str) -> Iterable[Statement]:
@@ -42,9 +40,10 @@ class Ahead:
         return self._facts.holds(statement)
 
     def has(self, quad: Quad) -> bool:
-        if quad in self._removed:
+        statement, name = quad[:3], quad[3]
+        if statement in self._change.removed.get(name, ()):
             return False
-        return quad in self._graph(quad[3]).by_subject.get(quad[0], ()) or self._under.has(quad)
+        return statement in self._change.added.get(name, ()) or self._under.has(quad)
 
     def as_stored(self, statements: Iterable[Statement]) -> frozenset[Statement]:
         return self._under.as_stored(statements)
@@ -58,28 +57,20 @@ class Ahead:
         graph: str,
     ) -> Iterator[Quad]:
         added = self._graph(graph).matching(subject, predicate, value)
-        yield from added
+        for statement in added:
+            yield *statement, graph
+        removed = self._change.removed.get(graph, ())
         below = self._under.quads(subject=subject, predicate=predicate, value=value, graph=graph)
         for quad in below:
-            if quad not in added and quad not in self._removed:
+            if (statement := quad[:3]) not in added and statement not in removed:
                 yield quad
 
     def _graph(self, name: str) -> _Graph:
         """What the change adds to a graph, ordered when it is first asked for; most never are."""
         found = self._graphs.get(name)
         if found is None:
-            quads = self._parted.get(name, ()) if name else self._added
-            found = self._graphs[name] = _Graph(quad for quad in quads if quad[3] == name)
+            found = self._graphs[name] = _Graph(self._change.added.get(name, ()))
         return found
-
-    @cached_property
-    def _parted(self) -> Mapping[str, list[Quad]]:
-        """What the change adds to named graphs: gone through once, since several are asked for."""
-        parted: dict[str, list[Quad]] = defaultdict(list)
-        for quad in self._added:
-            if quad[3]:
-                parted[quad[3]].append(quad)
-        return parted
 
 
 class _Graph:
@@ -87,16 +78,16 @@ class _Graph:
 
     __slots__ = ("by_subject", "by_value")
 
-    def __init__(self, quads: Iterable[Quad]) -> None:
-        self.by_subject: dict[str, set[Quad]] = defaultdict(set)
-        self.by_value: dict[str, set[Quad]] = defaultdict(set)
-        for quad in quads:
-            self.by_subject[quad[0]].add(quad)
-            self.by_value[quad[2]].add(quad)
+    def __init__(self, statements: Iterable[Statement]) -> None:
+        self.by_subject: dict[str, set[Statement]] = defaultdict(set)
+        self.by_value: dict[str, set[Statement]] = defaultdict(set)
+        for said in statements:
+            self.by_subject[said[0]].add(said)
+            self.by_value[said[2]].add(said)
 
     def matching(
         self, subject: str | None, predicate: str | None, value: str | None
-    ) -> Iterable[Quad]:
+    ) -> Collection[Statement]:
         if subject is not None:
             found = self.by_subject.get(subject, set())
         elif value is not None:
@@ -106,7 +97,7 @@ class _Graph:
         if predicate is None and (subject is None or value is None):
             return found
         return {
-            quad
-            for quad in found
-            if predicate in (None, quad[1]) and (value is None or value == quad[2])
+            said
+            for said in found
+            if predicate in (None, said[1]) and (value is None or value == said[2])
         }

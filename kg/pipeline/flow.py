@@ -168,7 +168,7 @@ class Pipeline:
             propose(draft, Proposal(entity=entity, layer="source", cause=cause), at=at)
         self.writer.enrich(draft, at=at)
         ready = self.writer.judge(draft, at=at)
-        self.references.follow(draft.gained(), draft.facts)
+        self.references.follow(draft.referred(), draft.facts)
         unusable = dict(hydrated.unusable)
         for part in parts:
             unusable |= part.unusable
@@ -229,12 +229,12 @@ class Pipeline:
         return batch.counts
 
     def _decide(self, request: Request) -> Counts:
-        counts, gained = decide(
+        counts, referred = decide(
             request,
             writer=self.writer,
             inbox=self.inbox,
             minter=self.writer.minter,
             at=self.now(),
         )
-        self.references.follow(gained, self.writer.store)
+        self.references.follow(referred, self.writer.store)
         return counts

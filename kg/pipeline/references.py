@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from kg import iris
 from kg.errors import MlgError
@@ -11,7 +10,7 @@ from kg.events import Inbox
 from kg.facts import Facts
 from kg.iris import EntityRef, Minter
 from kg.sources import Source
-from kg.terms import Statement, iri_of
+from kg.terms import iri_of
 
 _REMEMBERED = 200_000
 
@@ -26,15 +25,13 @@ class References:
         self._settled: set[str] = set()
         """IRIs that need no asking: the graph knows them, or nobody can tell."""
 
-    def follow(self, statements: Iterable[Statement], facts: Facts) -> None:
-        """Notes what new statements refer to; ``facts`` is the graph with these statements."""
+    def follow(self, referred: Mapping[str, int], facts: Facts) -> None:
+        """Notes what so many new statements refer to; ``facts`` is the graph with them."""
         settled, is_entity = self._settled, self._minter.is_entity
-        hangs: Counter[str] = Counter()
-        for _, _, value in statements:
-            if value[0] == "<" and (iri := iri_of(value)) not in settled and is_entity(iri):
-                hangs[iri] += 1
         awaited: dict[EntityRef, int] = {}
-        for iri, count in hangs.items():
+        for value, count in referred.items():
+            if (iri := iri_of(value)) in settled or not is_entity(iri):
+                continue
             if (ref := self._who_can_tell(iri)) and not facts.properties(iri).get(iris.TYPE):
                 awaited[ref] = count
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
 
 from kg.commit import propose
@@ -16,14 +16,13 @@ from kg.pipeline.counts import Counts
 from kg.pipeline.writer import Writer
 from kg.resolve import DECISION, apply, decision
 from kg.submission import Submission, decode
-from kg.terms import Statement
 from kg.validate import report_quads
 
 _QUARANTINE = graph("quarantine")
 _log = logging.getLogger(__name__)
 
-Decided = tuple[Counts, Iterable[Statement]]
-"""What came of a request, and the statements that the graph gained by it."""
+Decided = tuple[Counts, Mapping[str, int]]
+"""What came of a request, and what the statements refer to that the graph gained by it."""
 
 
 def decide(
@@ -41,7 +40,7 @@ def decide(
         _log.exception("Request %s failed", request.id)
         problem = {"code": SystemFailure.code, "detail": f"This is a fault of ours: {error!r}"}
         inbox.decide(request.id, "refused", {"problem": problem})
-        return Counts(refused=1), ()
+        return Counts(refused=1), {}
 
 
 def _decision(
@@ -55,13 +54,13 @@ def _decision(
     except MlgError as error:
         problem = {"code": error.code, "detail": str(error), **error.details}
         inbox.decide(request.id, "refused", {"problem": problem})
-        return Counts(refused=1), ()
+        return Counts(refused=1), {}
     draft.causes |= dict.fromkeys(pair, request.id)
     writer.enrich(draft, at=at)
     writer.commit(draft, at=at)
     writer.store.publish()
     inbox.decide(request.id, "done", {"iris": list(pair)})
-    return Counts(accepted=1, statements=len(draft.changes())), ()
+    return Counts(accepted=1, statements=len(draft.changes())), {}
 
 
 def _submission(
@@ -73,7 +72,7 @@ def _submission(
     """
     if submission.problem is not None:
         inbox.decide(submission.id, "refused", submission.outcome())
-        return Counts(refused=1), ()
+        return Counts(refused=1), {}
     draft = Draft(writer.store)
     draft.stated_by = by
     for entity in submission.entities:
@@ -89,11 +88,11 @@ def _submission(
     if any(finding.severity == "violation" for finding in new):
         _quarantine(submission, new, writer=writer, at=at)
         inbox.decide(submission.id, "refused", submission.outcome(new))
-        return Counts(refused=1), ()
+        return Counts(refused=1), {}
     writer.commit(draft, at=at)
     writer.store.publish()  # a write is acknowledged when it is synced and visible
     inbox.decide(submission.id, "done", submission.outcome(found))
-    return Counts(accepted=1, statements=len(draft.changes())), draft.gained()
+    return Counts(accepted=1, statements=len(draft.changes())), draft.referred()
 
 
 def _quarantine(

@@ -23,7 +23,7 @@ from kg.facts import Properties, grouped
 from kg.model import Change
 from kg.store import checkpoints
 from kg.store.literals import all_as_stored
-from kg.terms import Quad, Statement, nquads, ntriples, quoted, unquoted
+from kg.terms import ByGraph, Quad, Statement, by_graph, nquads, ntriples, quoted, unquoted
 
 _NQUADS = ox.RdfFormat.N_QUADS
 _STALE = 100
@@ -140,19 +140,24 @@ class EmbeddedStore:
         if self.failure:
             raise StoreUnavailable(self.failure)
         version = self._version + 1
-        statements = self._statements + _default(change.added) - _default(change.removed)
+        moved = len(change.added.get("", ())) - len(change.removed.get("", ()))
+        statements = self._statements + moved
         mark = marker(version, statements)
-        removed = (*change.removed, *(self._marked if len(self._marked) >= _STALE else ()))
+        removed = [(*said, name) for name, some in change.removed.items() for said in some]
+        removed += self._marked if len(self._marked) >= _STALE else ()
+        size = sum(map(len, change.added.values()))
         try:
-            if len(change.added) >= _BULK:
+            if size >= _BULK:
                 promised = [_promise(quad) for quad in removed]
-                self._store.bulk_load(nquads((*change.added, mark, *promised)).encode(), _NQUADS)
+                self._store.bulk_load(_nquads(change.added, mark, *promised), _NQUADS)
                 self._redeem(removed, promised)
-                self._loose += len(change.added)
+                self._loose += size
             elif removed:
-                self._store.update(_update((*removed, *self._marked), (*change.added, mark)))
+                gone = by_graph((*removed, *self._marked))
+                insert = f"{_data(change.added)}\n{_data(by_graph([mark]))}"
+                self._store.update(f"DELETE DATA {{ {_data(gone)} }} ;\nINSERT DATA {{ {insert} }}")
             else:
-                self._store.load(nquads((*change.added, mark)).encode(), _NQUADS)
+                self._store.load(_nquads(change.added, mark), _NQUADS)
         except (OSError, RuntimeError) as error:
             self.failure = (
                 f"The store cannot write ({error}); free some space, it is tried again by itself."
@@ -164,8 +169,8 @@ class EmbeddedStore:
 
     def _redeem(self, removed: Iterable[Quad], promised: Iterable[Quad]) -> None:
         """Removes what a bulk write promised to remove; opening does it after a crash."""
-        if quads := (*removed, *promised):
-            self._store.update(f"DELETE DATA {{ {_data(quads)} }}")
+        if gone := by_graph((*removed, *promised)):
+            self._store.update(f"DELETE DATA {{ {_data(gone)} }}")
 
     def load(self, file: Path, form: ox.RdfFormat) -> None:
         """Reads a dump, all graphs, into this store, which must be empty; synced when it returns."""
@@ -261,8 +266,8 @@ def _hold_base(file: Path, base: str) -> None:
         )
 
 
-def _default(quads: Iterable[Quad]) -> int:
-    return sum(not graph for _, _, _, graph in quads)
+def _nquads(graphs: ByGraph, *more: Quad) -> bytes:
+    return f"{nquads(graphs)}\n{nquads(by_graph(more))}".encode()
 
 
 def marker(version: int, statements: int) -> Quad:
@@ -281,14 +286,10 @@ def _promised(promise: Quad) -> Quad:
     return (*unquoted(promise[2]), name)
 
 
-def _update(removed: Iterable[Quad], added: Iterable[Quad]) -> str:
-    """A SPARQL update of ground data; values are N-Triples, which SPARQL reads alike."""
-    return f"DELETE DATA {{ {_data(removed)} }} ;\nINSERT DATA {{ {_data(added)} }}"
-
-
-def _data(quads: Iterable[Quad]) -> str:
-    lines = []
-    for subject, predicate, value, graph in quads:
-        plain = ntriples([(subject, predicate, value)])
-        lines.append(f"GRAPH <{graph}> {{ {plain} }}" if graph else plain)
-    return "\n".join(lines)
+def _data(graphs: ByGraph) -> str:
+    """Ground data of a SPARQL update; values are N-Triples, which SPARQL reads alike."""
+    parts = []
+    for name, statements in graphs.items():
+        plain = ntriples(statements)
+        parts.append(f"GRAPH <{name}> {{ {plain} }}" if name else plain)
+    return "\n".join(parts)

@@ -42,8 +42,10 @@ def store(tmp_path: Path):
 
 
 def test_a_change_is_written_whole(store: EmbeddedStore) -> None:
-    assert store.apply(Change(added=(quad("one"), quad("two"), quad("one", NAMED)))) == 1
-    assert store.apply(Change(removed=(quad("one"), quad("one", NAMED)), added=(quad("3"),))) == 2
+    assert store.apply(Change.of(added=(quad("one"), quad("two"), quad("one", NAMED)))) == 1
+    assert (
+        store.apply(Change.of(removed=(quad("one"), quad("one", NAMED)), added=(quad("3"),))) == 2
+    )
     assert set(texts(store)) == {"two", "3"}
     assert len(store) == 2
     assert not list(store.quads(graph=NAMED))
@@ -54,9 +56,9 @@ def test_a_large_change_adds_and_removes_as_one(
     tmp_path: Path, store: EmbeddedStore, count: int
 ) -> None:
     first = [quad(f"first {n}") for n in range(count)]
-    store.apply(Change(added=(*first, quad("named", NAMED))))
+    store.apply(Change.of(added=(*first, quad("named", NAMED))))
     second = [quad(f"second {n}") for n in range(count)]
-    store.apply(Change(added=tuple(second), removed=(*first, quad("named", NAMED))))
+    store.apply(Change.of(added=tuple(second), removed=(*first, quad("named", NAMED))))
     assert set(store.about(NODE)) == {q[:3] for q in second}
     assert len(store) == count
     assert not list(store.quads(graph=NAMED)) and not list(store.quads(graph=PROMISES))
@@ -64,10 +66,10 @@ def test_a_large_change_adds_and_removes_as_one(
 
 def test_a_promise_to_remove_outlives_a_crash(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path, base=BASE)
-    store.apply(Change(added=(quad("old"), quad("old", NAMED))))
+    store.apply(Change.of(added=(quad("old"), quad("old", NAMED))))
     store._redeem = lambda removed, promised: os.kill(os.getpid(), 0)  # killed just before it
     store.apply(
-        Change(
+        Change.of(
             added=tuple(quad(f"new {n}") for n in range(6_000)),
             removed=(quad("old"), quad("old", NAMED)),
         )
@@ -83,8 +85,8 @@ def test_a_promise_to_remove_outlives_a_crash(tmp_path: Path) -> None:
 def test_text_that_looks_like_sparql_stays_text(store: EmbeddedStore) -> None:
     hostile = '" } ; DROP ALL ; INSERT DATA { <a:a> <a:a> "\\\n\x00'
     said = NODE, LINK, literal(hostile)
-    store.apply(Change(added=(quad("x"),)))
-    store.apply(Change(removed=(quad("x"),), added=((NODE, LINK, quoted(said), NAMED),)))
+    store.apply(Change.of(added=(quad("x"),)))
+    store.apply(Change.of(removed=(quad("x"),), added=((NODE, LINK, quoted(said), NAMED),)))
     (found,) = store.quads(graph=NAMED)
     assert unquoted(found[2]) == said
     assert text_of(said[2]) == hostile
@@ -111,7 +113,7 @@ def test_literals_are_compared_as_the_store_keeps_them(
     store: EmbeddedStore, datatype: str, text: str
 ) -> None:
     said = NODE, LINK, literal(text, term(f"xsd:{datatype}"))
-    store.apply(Change(added=((*said, ""),)))
+    store.apply(Change.of(added=((*said, ""),)))
     assert store.as_stored([said]) == set(store.about(NODE))
 
 
@@ -120,7 +122,7 @@ def test_literals_are_compared_as_the_store_keeps_them(
 def test_languages_too(store: EmbeddedStore, language: str, text: str) -> None:
     node = f"{NODE}/{language}/{text.encode().hex()}"
     said = node, LINK, str(Literal(text, language=language))
-    store.apply(Change(added=((*said, ""),)))
+    store.apply(Change.of(added=((*said, ""),)))
     assert store.as_stored([said]) == set(store.about(node))
 
 
@@ -143,17 +145,17 @@ def test_readers_see_checkpoints_only(tmp_path: Path, store: EmbeddedStore) -> N
     folder = tmp_path / "checkpoints"
     with pytest.raises(StoreUnavailable, match="mlg serve"):
         open_checkpoint(folder)
-    store.apply(Change(added=(quad("one"),)))
+    store.apply(Change.of(added=(quad("one"),)))
     store.publish()
     with open_checkpoint(folder) as first:
-        store.apply(Change(added=(quad("two"),)))
+        store.apply(Change.of(added=(quad("two"),)))
         assert texts(first) == ["one"]
         for number in range(5):
-            store.apply(Change(added=(quad(f"more {number}"),)))
+            store.apply(Change.of(added=(quad(f"more {number}"),)))
             store.publish()
         assert first.path.exists(), "a checkpoint that is read is not pruned"
         assert len(first) == 1
-    store.apply(Change(added=(quad("last"),)))
+    store.apply(Change.of(added=(quad("last"),)))
     store.publish()
     assert not first.path.exists()
     with open_checkpoint(folder) as last:
@@ -165,7 +167,7 @@ def test_versions_survive_reopening(tmp_path: Path) -> None:
     for opened in range(1, 4):
         store = EmbeddedStore(tmp_path, base=BASE)
         for number in range(150):
-            store.apply(Change(added=(quad(f"{opened} {number}"),)))
+            store.apply(Change.of(added=(quad(f"{opened} {number}"),)))
         assert (store.version, len(store)) == (150 * opened, 150 * opened)
         store.close()
 
@@ -178,7 +180,7 @@ def test_every_acknowledgement_follows_a_sync(tmp_path: Path) -> None:
         synced.append(len(list(folder.glob("*.log"))))
 
     store = EmbeddedStore(tmp_path, base=BASE, syncing=syncing)
-    store.apply(Change(added=(quad("one"),)))
+    store.apply(Change.of(added=(quad("one"),)))
     assert not synced
     store.sync()
     assert synced and min(synced) >= 1
@@ -206,7 +208,7 @@ def test_a_killed_writer_loses_nothing_it_synced(tmp_path: Path) -> None:
         from kg.store import EmbeddedStore
         store = EmbeddedStore(Path(sys.argv[1]), base=sys.argv[2])
         for number in range(1_000_000):
-            store.apply(Change(added=(("urn:a", "urn:a", f'"{number}"', ""),)))
+            store.apply(Change.of(added=(("urn:a", "urn:a", f'"{number}"', ""),)))
             store.sync()
             print(number, flush=True)
         """
@@ -238,12 +240,12 @@ def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     store = EmbeddedStore(tmp_path, base=BASE, syncing=full)
-    store.apply(Change(added=(quad("one"),)))
+    store.apply(Change.of(added=(quad("one"),)))
     with pytest.raises(StoreUnavailable, match="No space"):
         store.sync()
     with pytest.raises(StoreUnavailable, match="No space"):
-        store.apply(Change(added=(quad("two"),)))
+        store.apply(Change.of(added=(quad("two"),)))
     store.reopen()
     assert store.failure is None
-    assert store.apply(Change(added=(quad("two"),))) == 2
+    assert store.apply(Change.of(added=(quad("two"),))) == 2
     store.close()

@@ -47,8 +47,8 @@ def test_it_is_that_of_the_past_state(steps: list[tuple[Layer, list[Entity]]]) -
                     found = reader.before(
                         version,
                         newest=newest.version,
-                        undoing=lambda version=version: undoing(newest, version),  # type: ignore[misc]
+                        undoing=lambda version=version: undoing(newest, version, part="facts"),  # type: ignore[misc]
                     )
-                    with Checkpoint(make(newest, past, version=version)) as then:
+                    with Checkpoint(make(newest, past, version=version, part="facts")) as then:
                         built = Lineage.build(then, version=version, kinds=KINDS, minter=MINTER)
                         assert reached(found) == reached(built)
