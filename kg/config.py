@@ -40,7 +40,7 @@ SETTINGS: Final = (
         "inbox:",
         "where events come from beside HTTP: inbox: (nowhere), kafka://…, sqs://…",
     ),
-    Setting("events.batch", 1000, "most entities hydrated and committed together"),
+    Setting("events.batch", 2000, "most entities hydrated and committed together"),
     Setting("events.retry_seconds", 2.0, "first wait after a failed hydration; doubles each time"),
     Setting("events.retry_max_seconds", 300.0, "longest wait between two tries of one event"),
     Setting("query.timeout_seconds", 30.0, "longest run of one query"),

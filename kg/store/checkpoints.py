@@ -112,6 +112,7 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.version = int(path.name)
+        self._used: dict[tuple[str, str], bool] = {}
         self._lock = (path.parent / f"{path.name}.lock").open("w")
         # Readers in other threads may use it after a newer one took its place: the last closes it.
         weakref.finalize(self, self._lock.close)
@@ -161,7 +162,13 @@ class Checkpoint:
             yield (*found, graph)
 
     def has(self, quad: Quad) -> bool:
-        return has(self.store, quad)
+        """Most properties have no statement at all in most graphs, which is remembered."""
+        place = quad[1], quad[3]
+        used = self._used.get(place)
+        if used is None:
+            found = self.quads(predicate=quad[1], graph=quad[3])
+            used = self._used[place] = next(iter(found), None) is not None
+        return used and has(self.store, quad)
 
     def as_stored(self, statements: Iterable[Statement]) -> frozenset[Statement]:
         return all_as_stored(statements)
