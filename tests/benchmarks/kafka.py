@@ -32,6 +32,7 @@ from kg.events.letters import Letters
 from kg.ingest import ingest_json
 from kg.iris import EntityRef
 from kg.model import Event
+from kg.sources import Source
 from kg.sources.memory import MemorySource
 from kg.terms import node
 from kg.worker import Worker
@@ -172,7 +173,7 @@ def _to_graph(source: MemorySource, count: int, fill: Fill) -> float:
     """
     entities = len(list(source.list()))
     with tempfile.TemporaryDirectory() as folder:
-        sources = {source.name: source}
+        sources: dict[str, Source] = {source.name: source}
         with Worker(universe.settings(Path(folder)), sources=sources) as worker:
             before = source.fetches
             with fill(worker.inbox, Path(folder) / "inbox.sqlite") as filled:

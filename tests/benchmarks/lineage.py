@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import pyoxigraph as ox
 
@@ -51,6 +51,8 @@ CHAIN = (
     ("deployment", "mlg:servesWithFeature"),
 )
 """The entity types in turn, and how each depends on what it depends on."""
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
 TEAMS, DOMAINS, TESTS = 200, 20, 500
 COMMITS = 50
 
@@ -107,9 +109,11 @@ def write(file: Path, count: int) -> None:
         out.write(ntriples(batch) + "\n")
 
 
-def timed(act: Callable[[], Any]) -> tuple[float, Any]:
+def timed(
+    act: Callable[Given, Found], *given: Given.args, **named: Given.kwargs
+) -> tuple[float, Found]:
     start = time.perf_counter()
-    answer = act()
+    answer = act(*given, **named)
     return time.perf_counter() - start, answer
 
 
@@ -133,7 +137,12 @@ def by_sparql(checkpoint: Checkpoint, start: str) -> dict[str, int]:
         f"<{start}> }} }} ?x a ?type }} GROUP BY ?type"
     )
     assert isinstance(found, ox.QuerySolutions)
-    return {iris.type_of_class(row["type"].value): int(row["n"].value) for row in found}  # type: ignore[union-attr]
+    rows = ((row["type"], row["n"]) for row in found)
+    return {
+        iris.type_of_class(kind.value): int(count.value)
+        for kind, count in rows
+        if isinstance(kind, ox.NamedNode) and isinstance(count, ox.Literal)
+    }
 
 
 def closures(lineage: Lineage, checkpoint: Checkpoint, *, rounds: int) -> None:
@@ -143,10 +152,7 @@ def closures(lineage: Lineage, checkpoint: Checkpoint, *, rounds: int) -> None:
         max(sizes, key=lambda n: sizes[n])
     ]
     for what, act in (("type", _by_type), ("type, team, domain, test", impact)):
-        times = [
-            timed(lambda n=n, act=act: act(lineage, _number(lineage, n)))[0]
-            for n in (widest * rounds)[:rounds]
-        ]
+        times = [timed(act, lineage, _number(lineage, n))[0] for n in (widest * rounds)[:rounds]]
         print(f"downstream of {len(widest)} entities, {min(sizes[n] for n in widest):,} and more, "
               f"counted by {what}: {spread(times)}")  # fmt: skip
     start = widest[0]
@@ -172,14 +178,16 @@ def hops(tracer: Tracer, count: int, *, rounds: int) -> None:
     sizes, times = [], []
     for _ in range(rounds * 10):
         number = chance.randrange(count // 100, count)
-        took, items = timed(
-            lambda n=number: list(tracer.trace(ref(n), direction="down", depth=3).items)
-        )
+        took, items = timed(_three_steps, tracer, ref(number))
         times.append(took)
         sizes.append(len(items))
     sizes.sort()
     print(f"three steps down, with names and paths, {sizes[len(sizes) // 2]} entities "
           f"(largest {sizes[-1]}): {spread(times)}")  # fmt: skip
+
+
+def _three_steps(tracer: Tracer, start: EntityRef) -> list[object]:
+    return list(tracer.trace(start, direction="down", depth=3).items)
 
 
 def listing(tracer: Tracer, start: EntityRef) -> None:
@@ -198,17 +206,18 @@ def keeping(index: LineageIndex, store: EmbeddedStore, reader: LineageReader, co
             link = CHAIN[number % len(CHAIN)][1]
             end = node(iri(number // 2))
             quads += [(iri(number), name, end, "") for name in (term(link), iris.DEPENDS_ON)]
-        version = store.apply(Change(added=tuple(quads)))
-        noted.append(
-            timed(lambda v=version, q=quads: (index.note(Change(added=tuple(q))), index.commit(v)))[
-                0
-            ]
-        )
-        read.append(timed(lambda v=version: reader.at(v))[0])
+        version = store.apply(Change.of(added=quads))
+        noted.append(timed(_note, index, Change.of(added=quads), version)[0])
+        read.append(timed(reader.at, version)[0])
     print(f"a commit of 100 entities: noted and published {spread(noted)}; opened by a reader "
           f"{spread(read)}")  # fmt: skip
     took, _ = timed(index.merge)
     print(f"log merged into the arrays: {took:.2f} s")
+
+
+def _note(index: LineageIndex, change: Change, version: int) -> None:
+    index.note(change)
+    index.commit(version)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from statistics import median, quantiles
+from typing import ParamSpec
 
 from kg.commit import propose
 from kg.draft import Draft
@@ -28,6 +29,7 @@ from kg.terms import literal
 from kg.worker import Worker
 from tests.benchmarks import processes, universe
 
+Given = ParamSpec("Given")
 ROUNDS = 200
 BATCH = 500
 """Entities that one commit changes; each of its two changed statements is one that goes or comes."""
@@ -75,15 +77,15 @@ def _queries(service: Service, then: datetime, iri: str) -> None:
 
     ask(COUNT, None)  # the processes are up
     used = processes.cpu_seconds(os.getpgrp())
-    first = _seconds(lambda: ask(COUNT, then))
+    first = _seconds(ask, COUNT, then)
     used = processes.cpu_seconds(os.getpgrp()) - used
     judged = "ok" if first < 1 else "MISSED"
     print(f"  first answer: {first:.2f} s ({used:.2f} s of work), wanted < 1 s: {judged}")
     for name, query in (("point query", POINT % iri), ("count", COUNT)):
         past, now = [], []
         for _ in range(ROUNDS):
-            past.append(_seconds(lambda query=query: ask(query, then)))
-            now.append(_seconds(lambda query=query: ask(query, None)))
+            past.append(_seconds(ask, query, then))
+            now.append(_seconds(ask, query, None))
         ratio = median(past) / median(now)
         print(
             f"  {name}: {median(past) * 1000:.2f} ms, of now {median(now) * 1000:.2f} ms, "
@@ -99,15 +101,15 @@ def _entities(service: Service, then: datetime, refs: list[EntityRef]) -> None:
         "the entity now": service.entity,
     }
     for name, ask in asked.items():
-        took = [_seconds(lambda ref=ref, ask=ask: ask(ref)) for ref in shown]
+        took = [_seconds(ask, ref) for ref in shown]
         p95 = quantiles(took, n=20)[-1] * 1000
         print(f"  {name}: p50 {median(took) * 1000:.1f} ms, p95 {p95:.1f} ms", end="")
         print("" if name.endswith("now") else f", wanted < 30 ms: {'ok' if p95 < 30 else 'MISSED'}")
 
 
-def _seconds(do: Callable[[], object]) -> float:
+def _seconds(do: Callable[Given, object], *given: Given.args, **named: Given.kwargs) -> float:
     start = time.perf_counter()
-    do()
+    do(*given, **named)
     return time.perf_counter() - start
 
 
