@@ -277,6 +277,19 @@ def positive(source: str, setting: str, value: Any) -> float:
     return float(value)
 
 
+def whole_number(source: str, setting: str, value: Any, *, most: int | None = None) -> int:
+    """A setting that is a whole number from 1 up to ``most``. Raises `BadSetting`."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or value < 1
+        or value > (most or value)
+    ):
+        said = f"between 1 and {most}" if most else "above zero"
+        raise BadSetting(f"[sources.{source}] {setting} = {value!r} is not a whole number {said}.")
+    return value
+
+
 def _json(path: str, data: bytes) -> Any:
     try:
         return json.loads(data)

@@ -61,14 +61,14 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
-from kg.errors import BadIri, BadPayload, BadSetting
+from kg.errors import BadIri, BadPayload
 from kg.iris import EntityRef
 from kg.model import Document, Payload, Snapshot
 from kg.sources import not_owned
 from kg.sources.airflow.client import Client
 from kg.sources.airflow.documents import Documents, is_latest, uris
 from kg.sources.answers import required
-from kg.sources.http import checked_url, credentials, positive
+from kg.sources.http import checked_url, credentials, positive, whole_number
 
 _Shown: TypeAlias = Callable[[], Iterator[Document]]
 
@@ -106,7 +106,7 @@ class AirflowSource:
             headers=credentials(name, token=token, username="", password=""),
             timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
-            page_size=_page_size(name, page_size),
+            page_size=whole_number(name, "page_size", page_size),
             connections=self.in_flight,
         )
         pages = checked_url(name, public_url or url)
@@ -203,9 +203,3 @@ class AirflowSource:
 
     def _shown_asset(self, asset: Payload) -> Iterator[Document]:
         yield self._make.asset(asset, self._ask.events_of(asset))
-
-
-def _page_size(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise BadSetting(f"[sources.{name}] page_size = {value!r} is not a number above zero.")
-    return value

@@ -74,7 +74,7 @@ from kg.sources.answers import required
 from kg.sources.feast.client import Client
 from kg.sources.feast.data_sources import stored_in
 from kg.sources.feast.documents import Documents, Naming, nameable, spec_of
-from kg.sources.http import checked_url, positive
+from kg.sources.http import checked_url, positive, whole_number
 
 _log = logging.getLogger(__name__)
 _LARGEST_PAGE = 100
@@ -110,7 +110,7 @@ class FeastSource:
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
-            page_size=_page_size(name, page_size),
+            page_size=whole_number(name, "page_size", page_size, most=_LARGEST_PAGE),
             pause=pause,
             connections=self.in_flight,
         )
@@ -250,13 +250,6 @@ def _projects(source: str, project: object) -> tuple[str, ...]:
             f"[sources.{source}] project = {project!r} is not a project's name, nor a list of them."
         )
     return tuple(given)
-
-
-def _page_size(source: str, page_size: int) -> int:
-    size = int(positive(source, "page_size", page_size))
-    if not 1 <= size <= _LARGEST_PAGE:
-        raise BadSetting(f"[sources.{source}] page_size = {page_size!r}: 1 to {_LARGEST_PAGE}.")
-    return size
 
 
 def _usable(make: Callable[..., Iterable[Document]], *told: Any) -> _Documents:

@@ -63,7 +63,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from kg.errors import BadIri, BadPayload, BadSetting
+from kg.errors import BadIri, BadPayload
 from kg.iris import EntityRef
 from kg.model import Document, Event, Snapshot, utc_now
 from kg.sources import not_owned
@@ -71,7 +71,7 @@ from kg.sources.answers import required
 from kg.sources.growthbook import webhooks
 from kg.sources.growthbook.client import Client
 from kg.sources.growthbook.documents import Documents, entities
-from kg.sources.http import checked_url, credentials, positive
+from kg.sources.http import checked_url, credentials, positive, whole_number
 
 _LARGEST_PAGE: Final = 100
 
@@ -108,7 +108,7 @@ class GrowthbookSource:
             headers=credentials(name, token=token, username="", password=""),
             timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
-            page_size=_page_size(name, page_size),
+            page_size=whole_number(name, "page_size", page_size, most=_LARGEST_PAGE),
             connections=self.in_flight,
         )
         self._make = Documents(
@@ -173,11 +173,3 @@ def _names(linked: Any) -> builtins.list[str]:
     if not isinstance(linked, builtins.list) or not all(isinstance(name, str) for name in linked):
         raise BadPayload(f"linkedFeatures are no list of ids: {linked!r:.200}")
     return linked
-
-
-def _page_size(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST_PAGE:
-        raise BadSetting(
-            f"[sources.{name}] page_size = {value!r} is not between 1 and {_LARGEST_PAGE}."
-        )
-    return value

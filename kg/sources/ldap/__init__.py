@@ -68,7 +68,7 @@ from kg.errors import BadIri, BadPayload, BadSetting
 from kg.iris import EntityRef
 from kg.model import Document, Payload, Snapshot
 from kg.sources import not_owned
-from kg.sources.http import positive
+from kg.sources.http import positive, whole_number
 from kg.sources.ldap.client import Address, Client, Entry, Place
 from kg.sources.ldap.directory import Asked, Directory, Finders, Held, Places
 from kg.sources.ldap.documents import Keys
@@ -124,7 +124,7 @@ class LdapSource:
             address=Address.checked(name, url, start_tls=start_tls, ca_file=ca_file),
             bind_dn=bind_dn,
             password=password,
-            page_size=int(positive(name, "page_size", page_size)),
+            page_size=whole_number(name, "page_size", page_size),
             timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
         )
         self._find = self._finder(Asked(self._client, self._places))

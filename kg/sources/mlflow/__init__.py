@@ -75,7 +75,7 @@ from kg.errors import BadPayload
 from kg.iris import EntityRef
 from kg.model import Event, Snapshot, utc_now
 from kg.sources import not_owned
-from kg.sources.http import checked_url, credentials, positive
+from kg.sources.http import checked_url, credentials, positive, whole_number
 from kg.sources.mlflow import webhooks
 from kg.sources.mlflow.calls import Calls
 from kg.sources.mlflow.client import Client
@@ -131,7 +131,7 @@ class MlflowSource:
             headers=credentials(name, token=token, username=username, password=password),
             timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
-            page_size=int(positive(name, "page_size", page_size)),
+            page_size=whole_number(name, "page_size", page_size, most=1000),
             connections=self.in_flight,
         )
         pages = checked_url(name, public_url or url)

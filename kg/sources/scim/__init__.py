@@ -62,7 +62,7 @@ from kg.iris import EntityRef
 from kg.model import Document, Payload, Snapshot
 from kg.sources import not_owned
 from kg.sources.answers import required
-from kg.sources.http import credentials, positive
+from kg.sources.http import credentials, positive, whole_number
 from kg.sources.scim.client import USERS, Client
 from kg.sources.scim.directory import Directory
 from kg.sources.scim.documents import Keys, manager_of, person, preferred, team
@@ -104,7 +104,7 @@ class ScimSource:
             headers=credentials(name, token=token, username=username, password=password),
             timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
-            page_size=int(positive(name, "page_size", page_size)),
+            page_size=whole_number(name, "page_size", page_size),
             connections=self.in_flight,
         )
         self._directory = Directory(

@@ -62,14 +62,14 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
-from kg.errors import BadIri, BadPayload, BadSetting
+from kg.errors import BadIri, BadPayload
 from kg.iris import EntityRef
 from kg.model import Document, Event, Payload, Snapshot
 from kg.sources import not_owned
 from kg.sources.answers import integer, part, required, text
-from kg.sources.http import checked_url, positive
+from kg.sources.http import checked_url, positive, whole_number
 from kg.sources.unleash import webhooks
 from kg.sources.unleash.client import Client
 from kg.sources.unleash.documents import Documents, is_experiment
@@ -107,7 +107,7 @@ class UnleashSource:
             headers={"Authorization": token},
             timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
-            page_size=_page_size(name, page_size),
+            page_size=whole_number(name, "page_size", page_size, most=_LARGEST_PAGE),
             connections=self.in_flight,
         )
         self._make = Documents(
@@ -163,11 +163,3 @@ class UnleashSource:
         number = integer(part(flag, "createdBy"), "id")
         user = self._ask.user(number) if number > 0 else None
         return text(user, "email") if user is not None else ""
-
-
-def _page_size(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST_PAGE:
-        raise BadSetting(
-            f"[sources.{name}] page_size = {value!r} is not between 1 and {_LARGEST_PAGE}."
-        )
-    return value

@@ -273,7 +273,7 @@ def test_an_answer_that_breaks_off_is_unavailable(replay: Replay) -> None:
         ({"url": "http://host", "public_url": "javascript:alert(1)"}, "is not like"),
         ({"url": "http://host", "timeout_seconds": 0}, "above zero"),
         ({"url": "http://host", "timeout_seconds": "10"}, "above zero"),
-        ({"url": "http://host", "page_size": -1}, "above zero"),
+        ({"url": "http://host", "page_size": -1}, "between 1 and 1000"),
         ({"url": "http://host", "token": "t", "username": "mia"}, "one of them"),
         ({"url": "http://host", "owner": "x"}, "unexpected keyword"),
         ({}, "missing 1 required"),
