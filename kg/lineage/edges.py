@@ -95,6 +95,23 @@ class Rows:
             np.concatenate([kinds, self.more.kinds[added]]),
         )
 
+    def of_row(self, row: int) -> tuple[Nodes, NDArray[np.uint16]]:
+        """The edges of one row: their other ends and their kinds, at a fraction of `neighbours`."""
+        written = row + 1 < len(self.starts)  # a node past the last has come since
+        here = slice(self.starts[row], self.starts[row + 1]) if written else slice(0)
+        nodes, kinds = self.nodes[here], self.kinds[here]
+        if self.gone is not None:
+            left = ~self.gone[here]
+            nodes, kinds = nodes[left], kinds[left]
+        if self.more is None:
+            return nodes, kinds
+        low = np.searchsorted(self.more.rows, row, "left")
+        high = np.searchsorted(self.more.rows, row, "right")
+        return (
+            np.concatenate([nodes, self.more.nodes[low:high]]),
+            np.concatenate([kinds, self.more.kinds[low:high]]),
+        )
+
     def _ranges(self, rows: Nodes) -> tuple[Places, Places]:
         last = len(self.starts) - 1
         low = self.starts[np.minimum(rows, last)]  # nodes past the last have come since

@@ -153,7 +153,7 @@ def _running(lineage: Lineage) -> Marks:
     marks = np.zeros(len(lineage), dtype=np.bool_)
     state = lineage.names.number(iris.EXPERIMENT_RUNNING)
     if state is not None:
-        _, running, _ = lineage.belongs.back.neighbours(np.array([state], dtype=np.uint32))
+        running, _ = lineage.belongs.back.of_row(state)
         marks[running] = True
     return marks & _is(lineage, _EXPERIMENT)
 

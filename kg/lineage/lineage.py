@@ -115,8 +115,7 @@ class Lineage:
 
     def property_of(self, subject: int, end: int, *, among: Sequence[int] | None = None) -> str:
         """The narrowest property by which one node depends on another; of these, if some are given."""
-        row = np.array([subject], dtype=np.uint32)
-        _, nodes, kinds = self.narrower.out.neighbours(row)
+        nodes, kinds = self.narrower.out.of_row(subject)
         found = kinds[nodes == end]
         if among is not None:
             found = found[np.isin(found, among)]

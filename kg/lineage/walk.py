@@ -57,7 +57,7 @@ class Walk:
         (start,) = self.starts
         edges = self.lineage.depends
         towards = edges.out if self.direction == "down" else edges.back
-        _, before, _ = towards.neighbours(np.array([start], dtype=np.uint32))
+        before, _ = towards.of_row(start)
         if start in before:
             return [start, start]
         for nodes in self.steps:

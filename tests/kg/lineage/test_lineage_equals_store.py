@@ -145,7 +145,9 @@ def check_path(lineage: Lineage, path: list[int], direction: Direction) -> None:
     for before, after in pairwise(path):
         subject, end = (before, after) if direction == "up" else (after, before)
         assert lineage.property_of(subject, end) in (KINDS.depends, *KINDS.narrower)
-        _, nodes, _ = lineage.depends.out.neighbours(np.array([subject], dtype=np.uint32))
+        _, nodes, kinds = lineage.depends.out.neighbours(np.array([subject], dtype=np.uint32))
+        alone = lineage.depends.out.of_row(subject)
+        assert [list(part) for part in alone] == [list(nodes), list(kinds)]
         assert end in nodes
 
 
