@@ -16,13 +16,17 @@ from kg.errors import BadInput, NotFound
 from kg.infer import MAX_SUPPORTS
 from kg.iris import term
 from kg.model import Entity
+from kg.service import Service
+from kg.sources.memory import MemorySource
 from kg.store import open_checkpoint
 from kg.terms import quoted
 from kg.views import Explanation, as_json
 from kg.vocabulary import Vocabulary
 from kg.why import DEEPEST, MOST, why
+from kg.worker import Worker
 from tests.kg.graphs import MINTER, entity, iri, ref, said
 from tests.kg.test_layers import CELL, INSTANCE, OTHER_WAY, RULES, RUN, World
+from tests.kg.test_worker import event, settings
 
 VOCABULARY = Vocabulary()
 ASKED = ("model-instance/test/i", "associatedWithTest", "experiment/test/t")
@@ -256,3 +260,30 @@ def test_names_that_mean_nothing(asked: tuple[str, str, str], message: str, worl
     world.tell("source", entity("model/m"))
     with pytest.raises(BadInput, match=message):
         world.why(*asked)
+
+
+def test_the_worked_example_through_events(tmp_path: Path) -> None:
+    """Told one by one, the instance last but one: each step names the event that told of it."""
+    source = MemorySource("test")
+    told = [
+        {"type": "experiment", "key": "t", "name": "Home rows reordered"},
+        {"type": "pipeline-run", "key": "r", "executed_for_cell_id": "c"},
+        {"type": "model-instance", "key": "i", "pipeline_run_id": "r"},
+        {"type": "experiment-cell", "key": "c", "test_id": "t"},
+    ]
+    installation = settings(tmp_path)
+    with Worker(installation, sources={"test": source}) as worker:
+        for payload in told:
+            at = source.put(payload)
+            worker.inbox.publish([event(at.type, at.key, id=f"told of {at.key}")])
+            worker.drain()
+    with Service(installation) as service:
+        found = service.why(*ASKED)
+        assert found == service.why("experiment/test/t", "testsModel", "model-instance/test/i")
+    (way,) = found.ways
+    causes = [(step.fact.property.name, step.stated[0].caused_by) for step in way.steps]
+    assert causes == [
+        ("produced by", "told of i"),
+        ("executed for", "told of r"),
+        ("cell of", "told of c"),
+    ]
