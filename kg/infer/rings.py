@@ -10,6 +10,7 @@ smaller is walked; one that goes can open only rings that are known.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -115,20 +116,29 @@ class _Edges:
 def _not_dangling(edges: _Edges, came: set[Edge]) -> set[Edge]:
     """New edges but for those to whose start nothing leads, or whose end leads to nothing.
 
-    Most are such: on what is new nothing depends. Without them others dangle in turn.
+    Most are such: on what is new nothing depends. Without them others dangle in turn, which is
+    counted down (Kahn's algorithm), so that a long chain that comes at once is gone over once.
     """
-    gone: set[Edge] = set()
-    fresh = came
-    while fresh:
-        dangling = {
-            (start, end)
-            for start, end in fresh
-            if all((one, start) in gone for one in edges.before(start))
-            or all((end, one) in gone for one in edges.after(end))
-        }
-        gone |= dangling
-        met = {one for edge in dangling for one in edge}
-        fresh = {edge for edge in came - gone if not met.isdisjoint(edge)} if dangling else set()
+    into = {start: len(edges.before(start)) for start, _ in came}
+    out_of = {end: len(edges.after(end)) for start, end in came if into[start]}
+    starting: dict[str, list[Edge]] = defaultdict(list)
+    ending: dict[str, list[Edge]] = defaultdict(list)
+    for edge in came:
+        starting[edge[0]].append(edge)
+        ending[edge[1]].append(edge)
+    queue = [edge for edge in came if not into[edge[0]] or not out_of[edge[1]]]
+    gone = set(queue)
+    while queue:
+        start, end = queue.pop()
+        met: list[Edge] = []
+        if end in into:
+            into[end] -= 1
+            met += starting[end] if not into[end] else ()
+        if start in out_of:
+            out_of[start] -= 1
+            met += ending[start] if not out_of[start] else ()
+        queue += (fresh := set(met) - gone)
+        gone |= fresh
     return came - gone
 
 

@@ -93,8 +93,8 @@ def main() -> None:
     sys.path[:] = sys.argv[3].split(os.pathsep)
     for module in sys.argv[4:]:
         import_module(module)
-    # What a job makes ends with it. The collector of cycles, as it is set by default, would go over
-    # it again and again: a third of the time in which a past state is made.
+    # What a job makes ends with it; the collector of cycles, as it is set by default, would go over
+    # it again and again.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
     isolated = confine.forbid_sockets()
