@@ -16,17 +16,11 @@ from itertools import count
 from kg import iris
 from kg.draft import Draft, Graphs
 from kg.facts import described
-from kg.iris import graph
-from kg.model import Change, Layer, Proposal
-from kg.terms import Quad, Statement, iri_of, literal, moment, node, quoted, unquoted
+from kg.model import Change, Proposal
+from kg.revision import Revision, of_version, packed
+from kg.terms import Statement, iri_of, moment, node
 
-HISTORY = graph("history")
 _TOMBSTONE = node(iris.TOMBSTONE)
-_LAYERS: dict[Layer, str] = {
-    "source": node(iris.LAYER_SOURCE),
-    "steward": node(iris.LAYER_STEWARD),
-    "derived": node(iris.LAYER_DERIVED),
-}
 _KEPT_WHEN_GONE = frozenset({*iris.NAMES, iris.IDENTIFIER, iris.RECORDED_BY})
 
 
@@ -76,63 +70,50 @@ def commit(draft: Draft, *, version: int, at: datetime) -> Change:
     ``version`` is the version that the change will make; it stands for the cause of what has none
     of its own.
     """
-    when = moment(at)
+    revisions = list(_revisions(draft, version, at))
+    for revision in revisions:
+        for quad in revision.quads():
+            draft.add(quad)
+    if revisions:
+        draft.add(packed(revisions))
+    return draft.change()
+
+
+def _revisions(draft: Draft, version: int, at: datetime) -> Iterator[Revision]:
     records = (draft.asserted, draft.retracted)
     touched = {key for record in records for key, statements in record.items() if statements}
     gained, lost = draft.reasons_moved()
     touched.update((iri, "derived") for reasons in (gained, lost) for iri in reasons)
-    number = 0
+    numbers = count()
     for iri, layer in sorted(touched):
-        asserted = draft.asserted.get((iri, layer), set())
-        retracted = draft.retracted.get((iri, layer), set())
         first_layer = "source" if (iri, "source") in touched else "steward"
         created = iri in draft.created and (iri, first_layer) in touched
         creates = created and layer == first_layer
         if created and not creates:
             continue  # with what made an entity goes all that was said of it then
-        revision = revision_iri(version, number)
-        number += 1
-        cause = literal(draft.causes.get(iri, f"version:{version}"))
-        draft.add((revision, iris.CREATES if creates else iris.REVISES, node(iri), HISTORY))
-        draft.add((revision, iris.RECORDED_AT, when, HISTORY))
-        draft.add((revision, iris.CAUSED_BY, cause, HISTORY))
-        draft.add((revision, iris.IN_LAYER, _LAYERS[layer], HISTORY))
-        if layer == "steward" and draft.stated_by is not None:
-            draft.add((revision, iris.STATED_BY, literal(draft.stated_by), HISTORY))
-        if creates:
-            continue
-        for statement in asserted:
-            draft.add((revision, iris.ASSERTS, quoted(statement), HISTORY))
-        for statement in retracted:
-            draft.add((revision, iris.RETRACTS, quoted(statement), HISTORY))
-        for link, reasons in ((iris.ASSERTS, gained), (iris.RETRACTS, lost)):
-            for statement in reasons.get(iri, ()) if layer == "derived" else ():
-                draft.add((revision, link, quoted(statement), HISTORY))
-        for end in _ends(iri, retracted):
-            draft.add((revision, iris.RETRACTS_LINK_TO, end, HISTORY))
-    return draft.change()
-
-
-def _ends(iri: str, retracted: set[Statement]) -> set[str]:
-    """What retracted links pointed at. Nobody asks that of ontology and shapes."""
-    if iri.startswith(graph("")):
-        return set()
-    return {value for _, link, value in retracted if value[0] == "<" and link != iris.TYPE}
-
-
-def revision_iri(version: int, number: int) -> str:
-    """The name of a version's revision; its revisions are numbered from 0, without a gap."""
-    return f"urn:mlgraph:revision:{version}:{number}"
+        moved: dict[str, tuple[Statement, ...]] = {}
+        if not creates:
+            moved["asserted"] = tuple(sorted(draft.asserted.get((iri, layer), ())))
+            moved["retracted"] = tuple(sorted(draft.retracted.get((iri, layer), ())))
+        if not creates and layer == "derived":
+            moved["reasons_gained"] = tuple(sorted(gained.get(iri, ())))
+            moved["reasons_lost"] = tuple(sorted(lost.get(iri, ())))
+        yield Revision(
+            version=version,
+            number=next(numbers),
+            of=iri,
+            creates=creates,
+            layer=layer,
+            at=at,
+            cause=draft.causes.get(iri, f"version:{version}"),
+            by=draft.stated_by if layer == "steward" else None,
+            **moved,
+        )
 
 
 def revised(store: Graphs, version: int) -> set[str]:
     """The entities that one version changed, read from its revisions."""
-    return {
-        iri_of(value)
-        for revision in _revisions(store, version)
-        for _, predicate, value, _ in revision
-        if predicate in (iris.CREATES, iris.REVISES)
-    }
+    return {revision.of for revision in of_version(store, version)}
 
 
 def replay(store: Graphs, version: int) -> Iterator[tuple[bool, Statement]]:
@@ -141,19 +122,8 @@ def replay(store: Graphs, version: int) -> Iterator[tuple[bool, Statement]]:
     For an entity that the version created, all that is stated of it now; so who replays all
     versions since, in their order, ends at what holds now. A layer may lose what another states.
     """
-    for revision in _revisions(store, version):
-        for _, predicate, value, _ in revision:
-            if predicate == iris.CREATES:
-                yield from ((True, said) for said in described(store, iri_of(value)))
-            elif predicate in (iris.ASSERTS, iris.RETRACTS):
-                said = unquoted(value)
-                yield store.holds(said), said
-
-
-def _revisions(store: Graphs, version: int) -> Iterator[list[Quad]]:
-    """What is said of each revision of a version."""
-    for number in count():
-        about = list(store.quads(subject=revision_iri(version, number), graph=HISTORY))
-        if not about:
-            return
-        yield about
+    for revision in of_version(store, version):
+        if revision.creates:
+            yield from ((True, said) for said in described(store, revision.of))
+        for said in (*revision.asserted, *revision.retracted):
+            yield store.holds(said), said

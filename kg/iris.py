@@ -89,6 +89,7 @@ RECORDED_AT: Final = term("mlg:recordedAt")
 STATED_BY: Final = term("mlg:statedBy")
 CAUSED_BY: Final = term("mlg:causedBy")
 IN_LAYER: Final = term("mlg:inLayer")
+PACKED_REVISIONS: Final = term("mlg:packedRevisions")
 LAYER_SOURCE: Final = term("mlgc:layer-source")
 LAYER_STEWARD: Final = term("mlgc:layer-steward")
 LAYER_DERIVED: Final = term("mlgc:layer-derived")
@@ -99,6 +100,7 @@ SAME_THING_AS: Final = term("mlg:sameThingAs")
 DIFFERENT_THING_FROM: Final = term("mlg:differentThingFrom")
 
 DATE_TIME: Final = term("xsd:dateTime")
+BASE64: Final = term("xsd:base64Binary")
 
 _GRAPHS: Final = "urn:mlgraph:graph:"
 

@@ -15,7 +15,7 @@ import pyoxigraph as ox
 
 from kg.draft import Graphs, held_of
 from kg.errors import LimitExceeded
-from kg.past.revisions import KEPT_GRAPHS, of_entity, of_version
+from kg.past.revisions import KEPT_GRAPHS, between, of_entity
 from kg.past.undo import Undone
 from kg.query.process import Task
 from kg.store import Checkpoint
@@ -74,11 +74,10 @@ def difference(
 def _changed(graphs: Graphs, earlier: int, later: int) -> Iterator[str]:
     """The entities that have a revision between two versions."""
     seen = set(KEPT_GRAPHS)
-    for version in range(earlier + 1, later + 1):
-        for revision in of_version(graphs, version):
-            if revision.of not in seen:
-                seen.add(revision.of)
-                yield revision.of
+    for revision in between(graphs, earlier, later):
+        if revision.of not in seen:
+            seen.add(revision.of)
+            yield revision.of
 
 
 def _views(

@@ -11,8 +11,9 @@ from kg.draft import held_of
 from kg.entity import Portrayer
 from kg.errors import NotFound
 from kg.iris import EntityRef
-from kg.past.revisions import Revision, names_of_entity, of_entity
+from kg.past.revisions import names_of_entity, of_entity
 from kg.past.undo import Undone
+from kg.revision import Revision
 from kg.terms import Statement, datatype_of
 from kg.views import HistoryPage, RevisionView, Said
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from kg import iris
 from kg.draft import DERIVED, Graphs
-from kg.past.revisions import Revision
+from kg.revision import Revision
 from kg.terms import Quad, Statement, quoted, unquoted
 
 

@@ -6,102 +6,25 @@ of a moment, since versions follow each other in time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
-from itertools import count
 from typing import Final
 
 from kg import iris
-from kg.commit import HISTORY, revision_iri
-from kg.draft import DERIVATIONS, Graphs
+from kg.draft import Graphs
 from kg.editions import ONTOLOGY, SHAPES
-from kg.model import Layer
-from kg.terms import Quad, Statement, iri_of, node, text_of, unquoted
+from kg.revision import HISTORY, Revision, of_version, place_of, read, revision_iri
+from kg.terms import node, text_of
 
-_LAYERS: Final[dict[str, Layer]] = {
-    iris.LAYER_SOURCE: "source",
-    iris.LAYER_STEWARD: "steward",
-    iris.LAYER_DERIVED: "derived",
-}
-_PREFIX: Final = "urn:mlgraph:revision:"
 _ABOUT: Final = (iris.REVISES, iris.CREATES)
 KEPT_GRAPHS: Final = frozenset({ONTOLOGY, SHAPES})
 """Graphs that have revisions like an entity: the rules of the game are part of the past too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
-    """One change of what a layer says of an entity. ``quads`` are its statements in history.
-
-    ``at`` is when the graph learned it. What first made an entity lists no statements. What was
-    said of the reasons of derived facts is in ``reasons_gained`` (by what each explains) and
-    ``reasons_lost``.
-    """
-
-    iri: str
-    of: str
-    creates: bool
-    layer: Layer
-    at: datetime
-    cause: str | None
-    by: str | None
-    asserted: tuple[Statement, ...]
-    retracted: tuple[Statement, ...]
-    reasons_gained: tuple[Statement, ...]
-    reasons_lost: tuple[Statement, ...]
-    quads: tuple[Quad, ...]
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Its version, and its number there: what orders revisions."""
-        return place_of(self.iri)
-
-
-def place_of(revision: str) -> tuple[int, int]:
-    """The version and number in a revision's name; of what is not named like one, version 0."""
-    version, _, number = revision.removeprefix(_PREFIX).partition(":")
-    return (int(version), int(number)) if version.isdigit() and number.isdigit() else (0, 0)
-
-
-def read(quads: Iterable[Quad]) -> Revision:
-    """The revision that these statements, all those about it, are."""
-    quads = tuple(quads)
-    facts: dict[str, list[Statement]] = {iris.ASSERTS: [], iris.RETRACTS: []}
-    reasons: dict[str, list[Statement]] = {iris.ASSERTS: [], iris.RETRACTS: []}
-    said: dict[str, str] = {}
-    for _, predicate, value, _ in quads:
-        if predicate in facts:
-            statement = unquoted(value)
-            is_reason = statement[0].startswith(DERIVATIONS)
-            (reasons if is_reason else facts)[predicate].append(statement)
-        else:
-            said[predicate] = value
-    creates = iris.CREATES in said
-    cause, by = said.get(iris.CAUSED_BY), said.get(iris.STATED_BY)
-    return Revision(
-        iri=quads[0][0],
-        of=iri_of(said[iris.CREATES if creates else iris.REVISES]),
-        creates=creates,
-        layer=_LAYERS[iri_of(said[iris.IN_LAYER])],
-        at=datetime.fromisoformat(text_of(said[iris.RECORDED_AT])),
-        cause=text_of(cause) if cause else None,
-        by=text_of(by) if by else None,
-        asserted=tuple(facts[iris.ASSERTS]),
-        retracted=tuple(facts[iris.RETRACTS]),
-        reasons_gained=tuple(reasons[iris.ASSERTS]),
-        reasons_lost=tuple(reasons[iris.RETRACTS]),
-        quads=quads,
-    )
-
-
-def of_version(graphs: Graphs, version: int) -> Iterator[Revision]:
-    """The revisions of one version, in their order."""
-    for number in count():
-        quads = tuple(graphs.quads(subject=revision_iri(version, number), graph=HISTORY))
-        if not quads:
-            return
-        yield read(quads)
+def between(graphs: Graphs, earlier: int, later: int) -> Iterator[Revision]:
+    """The revisions after a version, up to a later one; those of newer versions first."""
+    for version in range(later, earlier, -1):
+        yield from of_version(graphs, version)
 
 
 def names_of_entity(graphs: Graphs, iri: str, *, after: int = 0) -> list[str]:

@@ -10,12 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from kg import iris
-from kg.commit import HISTORY
 from kg.draft import DERIVED, DOUBLED, STEWARD, held_of
 from kg.entity import Snapshot
 from kg.facts import Properties, grouped
-from kg.past.revisions import names_of_entity, of_entity, place_of
+from kg.past.revisions import names_of_entity, of_entity
 from kg.past.undo import undone
+from kg.revision import HISTORY, place_of
 from kg.terms import Quad, Statement, iri_of, node
 
 _EMPTY: dict[str, set[Statement]] = {}

@@ -16,15 +16,17 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
 from uuid import uuid4
 
 from kg.model import Change
 from kg.past.reasons import Reasons
-from kg.past.revisions import of_version
+from kg.past.revisions import between
 from kg.past.undo import Undone
 from kg.query.process import Task
+from kg.revision import packed_of
 from kg.store import Checkpoint, changed_copy, prune
 from kg.terms import ByGraph, Quad
 
@@ -92,12 +94,13 @@ def undoing(checkpoint: Checkpoint, version: int, *, part: Part = "whole") -> Ch
     undone: dict[str, Undone] = defaultdict(Undone)
     reasons = Reasons(checkpoint)
     added, removed = set[Quad](), set[Quad]()
-    for later in range(checkpoint.version, version, -1):
-        for revision in of_version(checkpoint, later):
-            undone[revision.of].undo(revision)
-            if part == "whole":
-                reasons.undo(revision)
-                removed.update(revision.quads)
+    for revision in between(checkpoint, version, checkpoint.version):
+        undone[revision.of].undo(revision)
+        if part == "whole":
+            reasons.undo(revision)
+            removed.update(revision.quads())
+    if part == "whole":
+        removed.update(_packs(checkpoint, version))
     changes = [one.change(checkpoint, iri) for iri, one in undone.items()]
     for more, less in [*changes, reasons.change()]:
         added |= more
@@ -105,6 +108,13 @@ def undoing(checkpoint: Checkpoint, version: int, *, part: Part = "whole") -> Ch
     if part == "facts":
         added, removed = ({quad for quad in moved if not quad[3]} for moved in (added, removed))
     return Change.of(added=added, removed=removed)
+
+
+def _packs(checkpoint: Checkpoint, version: int) -> Iterator[Quad]:
+    """What packs the revisions of all versions after one."""
+    for later in range(version + 1, checkpoint.version + 1):
+        if pack := packed_of(checkpoint, later):
+            yield pack
 
 
 def _view(graphs: ByGraph) -> int:

@@ -7,21 +7,27 @@ view while any layer states it, so the view follows from the layers.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, get_args
 
 from kg.draft import DERIVED, DOUBLED, STEWARD, Graphs, Held, held_of
 from kg.model import Layer
-from kg.past.revisions import KEPT_GRAPHS, Revision
+from kg.past.revisions import KEPT_GRAPHS
+from kg.revision import Revision
 from kg.terms import Quad, Statement
 
 LAYERS: Final[tuple[Layer, ...]] = get_args(Layer)
 _GRAPH_OF: Final[dict[Layer, str]] = {"steward": STEWARD, "derived": DERIVED}
 
 
-def _by_layer() -> dict[Layer, set[Statement]]:
-    return {layer: set() for layer in LAYERS}
+Sets = defaultdict[Layer, set[Statement]]
+"""Statements by the layer that states them."""
+
+
+def _sets() -> Sets:
+    return defaultdict(set)
 
 
 @dataclass(slots=True)
@@ -34,17 +40,17 @@ class Undone:
     """
 
     cleared: bool = False
-    taken: dict[Layer, set[Statement]] = field(default_factory=_by_layer)
-    given: dict[Layer, set[Statement]] = field(default_factory=_by_layer)
-    met: dict[Layer, dict[Statement, bool]] = field(
-        default_factory=lambda: {layer: {} for layer in LAYERS}
+    taken: Sets = field(default_factory=_sets)
+    given: Sets = field(default_factory=_sets)
+    met: defaultdict[Layer, dict[Statement, bool]] = field(
+        default_factory=lambda: defaultdict(dict)
     )
 
     def undo(self, revision: Revision) -> None:
         """Undoes one more revision, which came before those that are undone already."""
         if revision.creates:
             self.cleared = True
-            self.taken, self.given = _by_layer(), _by_layer()
+            self.taken, self.given = _sets(), _sets()
             return
         met = self.met[revision.layer]
         for statement in revision.asserted:

@@ -155,7 +155,7 @@ class EmbeddedStore:
             elif removed:
                 gone = by_graph((*removed, *self._marked))
                 insert = f"{_data(change.added)}\n{_data(by_graph([mark]))}"
-                self._store.update(f"DELETE DATA {{ {_data(gone)} }} ;\nINSERT DATA {{ {insert} }}")
+                self._store.update(f"{delete_data(gone)} ;\nINSERT DATA {{ {insert} }}")
             else:
                 self._store.load(_nquads(change.added, mark), _NQUADS)
         except (OSError, RuntimeError) as error:
@@ -170,7 +170,7 @@ class EmbeddedStore:
     def _redeem(self, removed: Iterable[Quad], promised: Iterable[Quad]) -> None:
         """Removes what a bulk write promised to remove; opening does it after a crash."""
         if gone := by_graph((*removed, *promised)):
-            self._store.update(f"DELETE DATA {{ {_data(gone)} }}")
+            self._store.update(delete_data(gone))
 
     def load(self, file: Path, form: ox.RdfFormat) -> None:
         """Reads a dump, all graphs, into this store, which must be empty; synced when it returns."""
@@ -284,6 +284,11 @@ def _promise(quad: Quad) -> Quad:
 def _promised(promise: Quad) -> Quad:
     name = "" if promise[0] == _DEFAULT_NAME else promise[0]
     return (*unquoted(promise[2]), name)
+
+
+def delete_data(graphs: ByGraph) -> str:
+    """The SPARQL update that removes these statements from these graphs."""
+    return f"DELETE DATA {{ {_data(graphs)} }}"
 
 
 def _data(graphs: ByGraph) -> str:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kg.commit import HISTORY, propose
+from kg.commit import propose
 from kg.draft import DERIVED, DOUBLED, STEWARD, Draft, Graphs
 from kg.infer import enrich
 from kg.model import Entity, Layer, Proposal
+from kg.revision import HISTORY
 from tests.kg.in_flight import in_flight_and_waited
 from tests.kg.test_layers import RULES, tellings
 

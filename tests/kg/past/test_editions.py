@@ -9,11 +9,11 @@ import pyoxigraph as ox
 import pytest
 
 from kg import editions
-from kg.commit import HISTORY
 from kg.config import Settings, load
 from kg.editions import ONTOLOGY, SHAPES
 from kg.errors import NotFound
 from kg.model import Entity, Proposal
+from kg.revision import HISTORY
 from kg.service import Service
 from kg.store import open_checkpoint
 from kg.terms import Quad, Statement, ntriples, statement

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg import iris
-from kg.commit import HISTORY
 from kg.draft import DERIVATIONS, DERIVED, DOUBLED, STEWARD
 from kg.facts import described
-from kg.model import Entity, Layer
+from kg.model import Change, Entity, Layer
 from kg.past.revisions import version_at
 from kg.past.rewound import Rewound
-from kg.past.states import KEPT, make, state_path
-from kg.store import Checkpoint
+from kg.past.states import KEPT, make, state_path, undoing
+from kg.revision import HISTORY, Revision, of_version
+from kg.store import Checkpoint, changed_copy
 from kg.terms import Quad, unquoted
 from tests.kg.graphs import entity, gone, iri
 from tests.kg.test_layers import CELL, INSTANCE, NAMES, RUN, START, World, tellings
@@ -92,6 +93,36 @@ def _compare_rewound(rewound: Rewound, copy: Copy) -> None:
             stated = {quad for quad in copy[graph] if quad[0] == at}
             assert set(rewound.quads(subject=at, graph=graph)) == stated
     assert set(rewound.quads(graph=HISTORY)) == copy[HISTORY]
+
+
+def test_revisions_are_read_one_by_one_where_they_are_not_packed(tmp_path: Path) -> None:
+    """As in a store from before they were."""
+    with closing(World(tmp_path / "data")) as world:
+        world.tell("source", INSTANCE, RUN, CELL)
+        world.tell("steward", entity("model/m", title="Once"))
+        world.tell("steward", entity("model/m", title="Again"))
+        world.tell("source", gone("pipeline-run/r"))
+        with published(world) as newest:
+            packs = set(newest.quads(predicate=iris.PACKED_REVISIONS, graph=HISTORY))
+            assert len(packs) == newest.version
+            changed_copy(
+                newest.path,
+                tmp_path / f"{newest.version:012d}",
+                version=newest.version,
+                change=Change.of(added=set(), removed=packs),
+                statements=len(newest),
+            )
+            with Checkpoint(tmp_path / f"{newest.version:012d}") as older:
+                for version in range(1, newest.version + 1):
+                    told = list(of_version(newest, version))
+                    assert told == [_sorted(one) for one in of_version(older, version)]
+                    undone = undoing(newest, version - 1, part="facts")
+                    assert undoing(older, version - 1, part="facts") == undone
+
+
+def _sorted(revision: Revision) -> Revision:
+    moved = ("asserted", "retracted", "reasons_gained", "reasons_lost")
+    return replace(revision, **{name: tuple(sorted(getattr(revision, name))) for name in moved})
 
 
 def test_a_moment_before_the_first_is_an_empty_graph(tmp_path: Path) -> None:
