@@ -16,8 +16,10 @@ PEERS := .venv-peers
 demo: $(VENV)/.ready
 	$(BIN)/mlg demo --port $(PORT)
 
+# On all cores, each file of tests on one; then alone what measures time.
 test: check
-	$(BIN)/pytest -m "not sources"
+	$(BIN)/pytest -m "not sources and not alone" --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m "alone and not sources"
 
 # With real source systems, which are large to install (MLflow 850, Feast 600, Airflow 300, dbt 230,
 # Unleash 200 MB, which needs Node and PostgreSQL too).

@@ -43,6 +43,8 @@ LIMITS = {
 }
 MLFLOW = f'\n[sources.mlflow]\nkind = "mlflow"\nurl = "http://127.0.0.1:9"\nwebhook_secret = "{SECRET}"\n'
 
+pytestmark = pytest.mark.alone
+
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
