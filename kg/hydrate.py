@@ -27,8 +27,12 @@ from kg.sources import Source, not_owned
 
 Told = TypeVar("Told")
 
-TOGETHER_SECONDS: Final = 2.0
-"""How long what a source has told waits for more of it before it goes on its way."""
+TOGETHER_SECONDS: Final = 1.0
+"""How long what a source has told waits for more of it before it goes on its way.
+
+Less work is left after the last answer than with 2 s; with half a second there are more batches to
+merge, and nothing is won.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

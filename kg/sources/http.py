@@ -15,15 +15,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-import urllib3
-
 from kg.errors import BadPayload, BadSetting, SourceUnavailable
 from kg.model import Payload
+from kg.sources.transport import Answer, Broken, TooLong, Transport
 
 _REMEMBERED: Final = 2_000
 """Answers with an ETag that are kept, to ask for them again only if they changed."""
@@ -89,15 +87,15 @@ class HttpClient:
         self._max_bytes = max_answer_bytes
         self._pace = _Pace(per_second)
         self._session = _Session(sign_in)
+        self._tags = _Tags()
         self._known: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         self._lock = threading.Lock()
-        self._pool = urllib3.connection_from_url(
+        self._headers = {"Accept": accept, "User-Agent": "mlgraph", **(headers or {})}
+        self._transport = Transport(
             self._url,
-            maxsize=connections,
-            block=True,
-            retries=False,
-            timeout=urllib3.Timeout(connect=timeout_seconds, read=timeout_seconds),
-            headers={"Accept": accept, "User-Agent": "mlgraph", **(headers or {})},
+            connections=connections,
+            timeout_seconds=timeout_seconds,
+            max_bytes=max_answer_bytes,
         )
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any | None:
@@ -117,7 +115,7 @@ class HttpClient:
     ) -> Any | None:
         """One call; ``body`` is sent as JSON. `get` tells what it answers."""
         target = f"{path}?{urlencode(query, doseq=True)}" if query else path
-        headers = dict(self._pool.headers)
+        headers = dict(self._headers)
         if body is not None:
             headers["Content-Type"] = "application/json"
         known = self._remembered(target) if method == "GET" else None
@@ -125,17 +123,20 @@ class HttpClient:
             headers["If-None-Match"] = known[0]
         data = None if body is None else json.dumps(body).encode()
         session = self._session.headers()
-        status, told, answer = self._send(method, path, target, headers | session, data)
-        if status == 401 and session:
+        answer = self._send(method, path, target, headers | session, data)
+        if answer.status == 401 and session:
             session = self._session.headers(instead_of=session)
-            status, told, answer = self._send(method, path, target, headers | session, data)
-        if status == 304 and known is not None:
+            answer = self._send(method, path, target, headers | session, data)
+        if answer.status == 304 and known is not None:
             return _json(path, known[1])
-        if 200 <= status < 300:
-            if method == "GET" and (tag := told.get("ETag")):
-                self._remember(target, tag, answer)
-            return _json(path, answer)
-        self._refuse(path, Refusal(status=status, body=answer), told.get("Location", ""))
+        if 200 <= answer.status < 300:
+            if answer.headers:
+                self._tags.came("etag" in answer.headers)
+            if tag := answer.headers.get("etag"):
+                self._remember(target, tag, answer.body)
+            return _json(path, answer.body)
+        told = Refusal(status=answer.status, body=answer.body)
+        self._refuse(path, told, answer.redirect)
         return None
 
     def down(self, what: str) -> SourceUnavailable:
@@ -145,37 +146,24 @@ class HttpClient:
         )
 
     def close(self) -> None:
-        self._pool.close()
+        self._transport.close()
 
     def _send(
         self, method: str, path: str, target: str, headers: Mapping[str, str], data: bytes | None
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """One request, and its answer's status, headers and body."""
+    ) -> Answer:
         self._pace.wait()
         try:
-            with closing(
-                self._pool.urlopen(
-                    method,
-                    self._path + target,
-                    body=data,
-                    headers=headers,
-                    redirect=False,
-                    preload_content=False,
-                    decode_content=False,  # nothing compressed was asked for: no bombs
-                )
-            ) as response:
-                return response.status, response.headers, self._all_of(path, response)
-        except urllib3.exceptions.HTTPError as error:
+            return self._transport.send(
+                method,
+                self._path + target,
+                headers=headers,
+                body=data,
+                reads_headers=method == "GET" and self._tags.may_come(),
+            )
+        except Broken as error:
             raise self.down(f"does not answer: {error}") from error
-
-    def _all_of(self, path: str, response: urllib3.BaseHTTPResponse) -> bytes:
-        """The whole body: reading to its end is what notices that a part is missing."""
-        data = bytearray()
-        for chunk in response.stream(64 * 1024, decode_content=False):
-            data += chunk
-            if len(data) > self._max_bytes:
-                raise BadPayload(f"{path} answers more than {self._max_bytes:,} bytes.")
-        return bytes(data)
+        except TooLong as error:
+            raise BadPayload(f"{path} answers more than {self._max_bytes:,} bytes.") from error
 
     def _refuse(self, path: str, told: Refusal, moved: str) -> None:
         """Raises what a refusal means; returns if it means that there is no such thing."""
@@ -221,6 +209,26 @@ class _Session:
             if not self._headers or self._headers == instead_of:
                 self._headers = dict(self._sign_in())
             return self._headers
+
+
+class _Tags:
+    """Whether answers are looked through for ETags. Of a system that sends none, one in sixteen is.
+
+    Threads may count past each other: what is missed is one tag.
+    """
+
+    _PATIENCE: Final = 16
+
+    def __init__(self) -> None:
+        self._without = 0
+        self._asked = 0
+
+    def may_come(self) -> bool:
+        self._asked += 1
+        return self._without < self._PATIENCE or self._asked % self._PATIENCE == 0
+
+    def came(self, tagged: bool) -> None:
+        self._without = 0 if tagged else self._without + 1
 
 
 class _Pace:

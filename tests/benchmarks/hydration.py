@@ -11,9 +11,9 @@ indexed entities. The same is measured of asking alone, by as many threads and n
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import multiprocessing
+import socketserver
 import tempfile
 import time
 from collections.abc import Iterator
@@ -64,29 +64,34 @@ class OverHttp:
 
 
 def serve(port: int, count: int, latency: float) -> None:
-    """A server that answers each request ``latency`` seconds after it came; runs until killed."""
+    """A server that answers each request ``latency`` seconds after it came; runs until killed.
+
+    A thread sleeps to within 0.1 ms; an event loop wakes by whole milliseconds, and was 5 % late.
+    """
     answers = {
         f"/{payload['type']}/{payload['key']}": json.dumps(payload).encode()
         for payload in universe.payloads(count)
     }
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await reader.readline():
-            while (await reader.readline()).strip():
-                pass
-            await asyncio.sleep(latency)
-            body = answers.get(unquote(line.split()[1].decode()), b"")
-            status = b"200 OK" if body else b"404 Not Found"
-            writer.write(
-                b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-                % (status, len(body), body)
-            )
+    class Answering(socketserver.StreamRequestHandler):
+        disable_nagle_algorithm = True
 
-    async def forever() -> None:
-        server = await asyncio.start_server(answer, "127.0.0.1", port)
-        await server.serve_forever()
+        def handle(self) -> None:
+            for line in self.rfile:
+                due = time.perf_counter() + latency
+                while self.rfile.readline().strip():
+                    pass
+                body = answers.get(unquote(line.split()[1].decode()), b"")
+                status = b"200 OK" if body else b"404 Not Found"
+                head = (
+                    b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                )
+                time.sleep(max(0.0, due - time.perf_counter()))
+                self.wfile.write(head % (status, len(body)) + body)
 
-    asyncio.run(forever())
+    socketserver.ThreadingTCPServer.daemon_threads = True
+    with socketserver.ThreadingTCPServer(("127.0.0.1", port), Answering) as server:
+        server.serve_forever()
 
 
 def run(count: int, *, latency: float, in_flight: int) -> None:

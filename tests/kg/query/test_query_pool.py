@@ -21,6 +21,7 @@ from kg.query.pool import Job, Pool, Result
 
 MODULE = "tests.kg.query.jobs"
 LONG = 30.0
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture(scope="module")
