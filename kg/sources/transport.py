@@ -81,11 +81,12 @@ class Transport:
             self._free.put(curl)
 
     def close(self) -> None:
-        """Ends the connections that nobody uses now."""
-        with suppress(Empty):
-            while True:
+        """Ends the connections that nobody uses now; who asks after that opens another."""
+        for _ in range(self._free.qsize()):
+            with suppress(Empty):
                 if curl := self._free.get_nowait():
                     curl.close()
+                self._free.put(None)
 
     def _perform(
         self,

@@ -124,6 +124,14 @@ def test_half_an_answer_is_none(answer: bytes) -> None:
             to(server).send("GET", "/", headers={})
 
 
+def test_an_answer_that_stops_half_way_is_not_waited_for() -> None:
+    with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf of i") as server:
+        url = f"http://127.0.0.1:{server.port}"
+        transport = Transport(url, connections=1, timeout_seconds=1, max_bytes=1000)
+        with pytest.raises(Broken, match="timed out"):
+            transport.send("GET", "/", headers={})
+
+
 def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as one:
         url = f"http://127.0.0.1:{one.getsockname()[1]}"
@@ -152,7 +160,19 @@ def test_so_many_at_a_time_and_no_more() -> None:
         server.may_answer.set()
         assert all(one.result().status == 200 for one in running)
         assert server.connected == 3
+
+
+def test_closing_keeps_nobody_waiting() -> None:
+    with serving() as server, ThreadPoolExecutor(4) as threads:
+        transport = to(server, connections=1)
+        server.may_answer.clear()
+        running = [threads.submit(transport.send, "GET", "/", headers={}) for _ in range(4)]
+        assert server.at_work.acquire(timeout=5)
         transport.close()
+        server.may_answer.set()
+        assert all(one.result(timeout=5).status == 200 for one in running)
+        transport.close()
+        assert transport.send("GET", "/", headers={}).status == 200
 
 
 def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
