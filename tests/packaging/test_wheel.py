@@ -171,6 +171,15 @@ def is_complete(address: str) -> bool:
     return bool(status["ready"]) and status["pending"] == 0 and status["triples"] > 1000
 
 
+def wait_until_it_holds(demo: str, query: str) -> None:
+    """An event is done when its commit is synced, which readers see a moment later."""
+    asked = urllib.parse.urlencode({"query": query, "format": "json"})
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not json.loads(get(f"{demo}/sparql?{asked}"))["boolean"]:
+        assert time.monotonic() < deadline, query
+        time.sleep(0.1)
+
+
 def get(url: str) -> str:
     with urllib.request.urlopen(url, timeout=30) as answer:
         text: str = answer.read().decode()
@@ -239,12 +248,7 @@ def test_the_demo_answers_a_query(demo: str) -> None:
         "PREFIX mlg: <https://w3id.org/mlgraph/ns/> PREFIX dct: <http://purl.org/dc/terms/> "
         'ASK { ?i dct:title "Home ranker 2026-11-01" ; mlg:associatedWithTest ?test }'
     )
-    asked = urllib.parse.urlencode({"query": query, "format": "json"})
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    # An event is done when its commit is synced, which readers see a moment later.
-    while not json.loads(get(f"{demo}/sparql?{asked}"))["boolean"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until_it_holds(demo, query)
 
 
 def test_the_demo_has_findings(demo: str) -> None:
@@ -252,12 +256,7 @@ def test_the_demo_has_findings(demo: str) -> None:
         "PREFIX sh: <http://www.w3.org/ns/shacl#> "
         "ASK { GRAPH <urn:mlgraph:graph:findings> { ?f sh:resultSeverity sh:Violation } }"
     )
-    asked = urllib.parse.urlencode({"query": query, "format": "json"})
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    # An event is done when its commit is synced, which readers see a moment later.
-    while not json.loads(get(f"{demo}/sparql?{asked}"))["boolean"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until_it_holds(demo, query)
 
 
 def test_the_demo_has_pages_with_style(demo: str) -> None:
