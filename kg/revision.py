@@ -83,7 +83,8 @@ class Revision:
         about += [(iris.ASSERTS, quoted(s)) for s in (*self.asserted, *self.reasons_gained)]
         about += [(iris.RETRACTS, quoted(s)) for s in (*self.retracted, *self.reasons_lost)]
         about += [(iris.RETRACTS_LINK_TO, end) for end in self._ends()]
-        return ((self.iri, link, value, HISTORY) for link, value in about)
+        name = self.iri
+        return ((name, link, value, HISTORY) for link, value in about)
 
     def _ends(self) -> set[str]:
         """What retracted links pointed at. Nobody asks that of ontology and shapes."""

@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 import pyoxigraph as ox
@@ -49,6 +50,7 @@ def literal(text: str, datatype: str | None = None) -> str:
     return str(ox.Literal(text, datatype=ox.NamedNode(datatype) if datatype else None))
 
 
+@lru_cache(maxsize=8)  # all revisions of a batch have the same
 def moment(at: datetime) -> str:
     """A moment in UTC as an `xsd:dateTime`, written as the store writes it."""
     text = at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00")
