@@ -6,7 +6,7 @@ moments between which nothing happened have the same state. The last few that we
 ``data_dir/past``, each as a checkpoint is, so that none is removed under its readers.
 
 There are two parts of a state to choose from. ``facts`` has the default graph as it was, which is
-all that most queries read, and is made in half the time. ``whole`` has the layers as well, with
+all that most queries read, and is made in a third of the time. ``whole`` has the layers as well, with
 the reasons of derived facts, and graph ``history``. What else is worked out anew with each change
 (findings, the review list) is not kept of the past, and cannot be seen in it.
 """

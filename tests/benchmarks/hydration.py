@@ -89,7 +89,6 @@ def serve(port: int, count: int, latency: float) -> None:
                 time.sleep(max(0.0, due - time.perf_counter()))
                 self.wfile.write(head % (status, len(body)) + body)
 
-    socketserver.ThreadingTCPServer.daemon_threads = True
     with socketserver.ThreadingTCPServer(("127.0.0.1", port), Answering) as server:
         server.serve_forever()
 
