@@ -1,9 +1,15 @@
-"""A small supervisor: starts the roles of ``mlg serve``, restarts one that dies, ends them all."""
+"""A small supervisor: starts the roles of ``mlg serve``, restarts one that dies, ends them all.
+
+On Linux they end with it even when it is killed, or they would keep the store and the port from who
+starts it again.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +22,8 @@ LONGEST_RESTART_SECONDS = 30.0
 HEALTHY_SECONDS = 10.0
 STOP_SECONDS = 15.0
 FAILED = 3
+_LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,8 +39,18 @@ class Role:
     deaths: int = field(default=0)
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self.command, env=dict(self.environment))
+        self.process = subprocess.Popen(
+            self.command,
+            env=dict(self.environment),
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - the supervisor has no threads
+        )
         self.started = time.monotonic()
+
+
+def _end_with_parent() -> None:
+    """In a role, before its program: has the kernel tell it to stop when its parent is gone."""
+    if _LIBRARY is not None:
+        _LIBRARY.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def supervise(roles: Sequence[Role], *, poll_seconds: float = 0.2) -> int:

@@ -16,7 +16,7 @@ from kg import formats
 from kg.cli import output
 from kg.cli.asking import print_findings
 from kg.config import Settings
-from kg.errors import BadEvent, BadPayload, DoesNotConform, MlgError, SourceUnavailable
+from kg.errors import BadEvent, BadPayload, DoesNotConform, SourceUnavailable
 from kg.ingest import ingest, parse_json
 from kg.model import Event
 from kg.normalise import contexts_of
@@ -180,18 +180,23 @@ def _read(file: Path, form: str | None) -> tuple[bytes, formats.Format]:
 
 
 @click.command()
-@_FILES
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
 @click.pass_obj
 def load(settings: Settings, files: tuple[Path, ...]) -> None:
-    """Load dumps made by `mlg dump` into a new data folder."""
+    """Load a dump made by `mlg dump`, whole or in parts, into a new data folder.
+
+    All parts are loaded, or none.
+    """
+    parts = {file: formats.of_file(str(file)).rdf for file in files}
     show = output.progress("loading")
+    show(", ".join(map(str, files)))
     with closing(EmbeddedStore(settings.data_dir, base=settings.base)) as store:
-        for file in files:
-            show(str(file))
-            try:
-                store.load(file, formats.of_file(str(file)).rdf)
-            except (OSError, SyntaxError) as error:
-                raise MlgError(f"{file} cannot be loaded: {error}") from error
+        store.load(parts)
     with Worker(settings, sources={}, fresh_index=True) as worker:  # it builds the search index
         worker.writer.rebuild_lineage()
         worker.publish()

@@ -11,14 +11,14 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
 import pyoxigraph as ox
 
 from kg import iris
-from kg.errors import BadSetting, StoreUnavailable
+from kg.errors import BadRdf, BadSetting, StoreUnavailable
 from kg.facts import Properties, grouped
 from kg.model import Change
 from kg.store import checkpoints
@@ -172,11 +172,20 @@ class EmbeddedStore:
         if gone := by_graph((*removed, *promised)):
             self._store.update(delete_data(gone))
 
-    def load(self, file: Path, form: ox.RdfFormat) -> None:
-        """Reads a dump, all graphs, into this store, which must be empty; synced when it returns."""
+    def load(self, parts: Mapping[Path, ox.RdfFormat]) -> None:
+        """Reads the parts of a dump, all graphs, into this store, which must be empty.
+
+        Synced when it returns. Raises `BadRdf` for a part that cannot be read, and is then as empty
+        as before.
+        """
         if self._version or next(self.statements(), None) is not None:
             raise StoreUnavailable("A dump is loaded into an empty store; give a new data folder.")
-        self._store.bulk_load(path=str(file), format=form)
+        for file, form in parts.items():
+            try:
+                self._store.bulk_load(path=str(file), format=form)
+            except (OSError, SyntaxError, UnicodeDecodeError) as error:
+                self._store.clear()
+                raise BadRdf(f"{file} cannot be loaded, so nothing is: {error}") from error
         self._open_again()
 
     def sync(self) -> None:

@@ -100,7 +100,7 @@ def _fill(store: EmbeddedStore, file: Path, entities: Iterable[Entity]) -> None:
     with file.open("w", encoding="utf-8") as lines:
         for entity in entities:
             lines.write(ntriples(entity.statements) + "\n")
-    store.load(file, RdfFormat.N_QUADS)
+    store.load({file: RdfFormat.N_QUADS})
     file.unlink()
 
 

@@ -233,7 +233,7 @@ def main() -> None:
 def measure(folder: Path, *, count: int, rounds: int) -> None:
     write(folder / "graph.nt", count)
     with closing(EmbeddedStore(folder, base=BASE)) as store:
-        took, _ = timed(lambda: store.load(folder / "graph.nt", ox.RdfFormat.N_TRIPLES))
+        took, _ = timed(lambda: store.load({folder / "graph.nt": ox.RdfFormat.N_TRIPLES}))
         (folder / "graph.nt").unlink()
         store.apply(Change())
         print(f"{count:,} entities loaded in {took:.0f} s", flush=True)

@@ -205,6 +205,24 @@ def test_a_dump_is_loaded_into_a_new_folder(
     assert filled("dump", tmp_path / "dump.ttl") == 2
 
 
+def test_a_dump_in_parts_is_loaded_whole_or_not_at_all(
+    filled: Mlg, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dump = tmp_path / "dump.nq"
+    assert filled("dump", dump) == 0
+    lines = dump.read_text().splitlines(keepends=True)
+    first, second, broken = (tmp_path / f"{name}.nq" for name in ("first", "second", "broken"))
+    first.write_text("".join(lines[::2]))
+    second.write_text("".join(lines[1::2]))
+    broken.write_text("<urn:a> <urn:b>\n")
+    again = ["--data-dir", str(tmp_path / "again")]
+    assert run([*again, "load", str(tmp_path / "missing.nq")]) == 2
+    assert run([*again, "load", str(first), str(broken)]) == 2
+    assert "broken.nq cannot be loaded, so nothing is" in capsys.readouterr().err
+    assert run([*again, "load", str(first), str(second)]) == 0, "the folder is still new"
+    assert "3 entities loaded" in capsys.readouterr().err
+
+
 def test_the_index_is_built_again(filled: Mlg, capsys: pytest.CaptureFixture[str]) -> None:
     assert filled("rebuild", "links") == 0
     assert "0 statements" in capsys.readouterr().err

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 GROUP = """
 import sys
 from kg.cli.supervise import Role, supervise
@@ -88,3 +90,17 @@ time.sleep(60)
     group.send_signal(signal.SIGINT)
     assert group.wait(20) == 0
     assert not alive(int(pid.read_text()))
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a process of its parent's end"
+)
+def test_the_roles_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    group = start(
+        f"import os, pathlib; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); {WAITS}"
+    )
+    eventually(lambda: pid.exists() and pid.read_text() != "")
+    group.kill()
+    group.communicate(timeout=20)
+    eventually(lambda: not alive(int(pid.read_text())))
