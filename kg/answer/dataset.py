@@ -26,10 +26,6 @@ _PUBLIC: Final = (
 )
 
 
-_OF_THE_PAST: Final = ("steward", "derived", "history", "ontology", "shapes", "queries")
-"""Graphs that a past state has as they were; the others are of now, and not seen in it."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """The default graph is the store's own, if ``current``, merged with the graphs of ``merged``."""
@@ -37,11 +33,6 @@ class Dataset:
     current: bool = True
     merged: tuple[str, ...] = ()
     named: tuple[str, ...] = tuple(graph(name) for name in _PUBLIC)
-
-    @classmethod
-    def of_the_past(cls, *, named: bool) -> Self:
-        """What a query sees of a past state, which has named graphs as they were or has not."""
-        return cls(named=tuple(graph(name) for name in _OF_THE_PAST if named))
 
     def asked(self, *, default: Sequence[str], named: Sequence[str]) -> Self:
         """The part of this that FROM and FROM NAMED, or the protocol's parameters, ask for.

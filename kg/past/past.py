@@ -23,7 +23,7 @@ from kg.past.moments import read_moment
 from kg.past.revisions import moment_of, names_of_entity, of_entity, version_at
 from kg.past.rewound import Rewound
 from kg.past.search import check_filters, hits
-from kg.past.states import Part, state_path, use
+from kg.past.states import GRAPHS, Part, part_with, state_path, use
 from kg.store import Checkpoint
 from kg.terms import triple
 from kg.validate import Rule, Shapes, load_shapes, shapes_of
@@ -70,16 +70,17 @@ class Past:
     ) -> Answer:
         """Runs a query as of a moment, or of now; raises what `Answerer.answer` does."""
         read = self.answers.read(query) if isinstance(query, str) else query
-        part: Part = "facts"
-        if read.names_graphs or default_graphs or named_graphs:
-            part = "whole"
+        graphs = read.graphs
+        if graphs is not None:
+            graphs = graphs.union(default_graphs, named_graphs)
+        part = part_with(graphs)
         return self.answers.answer(
             read,
             format=format,
             timeout=timeout,
             default_graphs=default_graphs,
             named_graphs=named_graphs,
-            dataset=Dataset.of_the_past(named=part == "whole") if at else None,
+            dataset=Dataset(named=GRAPHS[part]) if at else None,
             snapshot=(lambda: self.state(at, part)) if at else None,
         )
 
@@ -107,8 +108,8 @@ class Past:
         raise StoreUnavailable("The graph changes faster than its past can be made; try again.")
 
     def open(self, at: datetime) -> Checkpoint:
-        """The checkpoint that is the graph as of a moment, open; who opens it closes it."""
-        return Checkpoint(self.state(at, "whole"))
+        """The facts and layers as of a moment, in an open checkpoint; who opens it closes it."""
+        return Checkpoint(self.state(at, "layers"))
 
     # --- one entity: rewound, without a copy of the store -------------------------------------
 

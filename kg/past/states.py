@@ -5,10 +5,11 @@ work that grows with what changed since, not with the graph. It is done in a que
 moments between which nothing happened have the same state. The last few that were used are kept in
 ``data_dir/past``, each as a checkpoint is, so that none is removed under its readers.
 
-There are two parts of a state to choose from. ``facts`` has the default graph as it was, which is
-all that most queries read, and is made in a third of the time. ``whole`` has the layers as well, with
-the reasons of derived facts, and graph ``history``. What else is worked out anew with each change
-(findings, the review list) is not kept of the past, and cannot be seen in it.
+There are three parts of a state to choose from, each more than the one before. ``facts`` has the
+default graph as it was, which is all that most queries read. ``layers`` has what else was stated, with
+the reasons of derived facts, the ontology and the shapes, in half the time of ``whole``, which has
+graph ``history`` too. What is worked out anew with each change (findings, the review list) is not kept
+of the past, and cannot be seen in it.
 """
 
 from __future__ import annotations
@@ -16,24 +17,42 @@ from __future__ import annotations
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 from uuid import uuid4
 
+from kg.iris import graph
 from kg.model import Change
 from kg.past.reasons import Reasons
 from kg.past.revisions import between
 from kg.past.undo import Undone
 from kg.query.process import Task
-from kg.revision import packed_of
+from kg.revision import HISTORY, packed_of
 from kg.store import Checkpoint, changed_copy, prune
 from kg.terms import ByGraph, Quad
 
 KEPT: Final = 4
 """Past states of each part that stay when nobody reads them."""
 
-Part = Literal["facts", "whole"]
+Part = Literal["facts", "layers", "whole"]
+
+_LAYERS: Final = tuple(
+    graph(name) for name in ("steward", "derived", "ontology", "shapes", "queries")
+)
+GRAPHS: Final[Mapping[Part, tuple[str, ...]]] = {
+    "facts": (),
+    "layers": _LAYERS,
+    "whole": (*_LAYERS, HISTORY),
+}
+"""The named graphs that each part has as they were; what its store has of others is of now."""
+
+
+def part_with(graphs: Collection[str] | None) -> Part:
+    """The least part that has these graphs as they were, of those that any has; all, if None."""
+    if graphs is None or HISTORY in graphs:
+        return "whole"
+    return "layers" if graphs else "facts"
 
 
 def state_path(folder: Path, version: int, part: Part) -> Path:
@@ -96,8 +115,9 @@ def undoing(checkpoint: Checkpoint, version: int, *, part: Part = "whole") -> Ch
     added, removed = set[Quad](), set[Quad]()
     for revision in between(checkpoint, version, checkpoint.version):
         undone[revision.of].undo(revision)
-        if part == "whole":
+        if part != "facts":
             reasons.undo(revision)
+        if part == "whole":
             removed.update(revision.quads())
     if part == "whole":
         removed.update(_packs(checkpoint, version))

@@ -8,9 +8,11 @@ a network connection (`confine`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Final, Literal
 
 from kg.errors import QueryRefused, TooLarge
@@ -30,6 +32,9 @@ _FORMS: Final[dict[str, Form]] = {
 _UPDATES: Final = frozenset(
     ("ADD", "CLEAR", "COPY", "CREATE", "DELETE", "DROP", "INSERT", "LOAD", "MOVE", "WITH")
 )
+_NAMING: Final = frozenset(("GRAPH", "FROM", "NAMED"))
+_PLAIN_IRI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:(?!/\.)[^\\])*")
+"""An absolute IRI without escapes, and without dots that may be taken for steps of its path."""
 _REACHES_OUT: Final = {"SERVICE": "asks another server", "LOAD": "fetches from another server"}
 
 _OTHER_WORDS: Final = """
@@ -67,9 +72,27 @@ class Query:
         return self.spelling.text
 
     @property
-    def names_graphs(self) -> bool:
-        """Whether it can see more than the default graph, as far as its own words go."""
-        return bool(self.dataset) or any(token.keyword == "GRAPH" for token in self.tokens)
+    def graphs(self) -> frozenset[str] | None:
+        """The graphs that it may read besides the default one; None if its words do not tell which."""
+        found = set()
+        for token, named in pairwise(self.tokens):
+            if token.keyword in _NAMING and named.keyword != "NAMED":
+                iri = self._iri(named)
+                if iri is None:
+                    return None
+                found.add(iri)
+        return frozenset(found)
+
+    def _iri(self, token: Token) -> str | None:
+        """The IRI that a token is, where the engine could read no other."""
+        if token.kind == "iri":
+            iri = token.text[1:-1]
+        elif token.kind == "name":
+            prefix, _, local = token.text.partition(":")
+            iri = self.prefixes[prefix] + local if prefix in self.prefixes else ""
+        else:
+            return None
+        return iri if _PLAIN_IRI.fullmatch(iri) else None
 
 
 def check(text: str, *, max_bytes: int) -> Query:

@@ -112,6 +112,28 @@ def test_the_past_has_its_history_and_layers_and_no_findings(
     assert count("findings", story.created) == 0
 
 
+def test_history_is_that_of_then_whatever_names_it(past: FlaskClient, story: Story) -> None:
+    graph = "urn:mlgraph:graph:history"
+    some = {
+        f"SELECT (COUNT(*) AS ?n) {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}",
+        "PREFIX g: <urn:mlgraph:graph:> SELECT (COUNT(*) AS ?n) { GRAPH g:history { ?s ?p ?o } }",
+        "SELECT (COUNT(*) AS ?n) { GRAPH <urn:mlgraph:graph:\\u0068istory> { ?s ?p ?o } }",
+        f"SELECT (COUNT(*) AS ?n) FROM <{graph}> {{ ?s ?p ?o }}",
+        f"SELECT (COUNT(*) AS ?n) FROM NAMED <{graph}> {{ GRAPH ?g {{ ?s ?p ?o }} }}",
+        f"SELECT (COUNT(*) AS ?n) {{ GRAPH ?g {{ ?s ?p ?o }} FILTER (?g = <{graph}>) }}",
+    }
+    counts = {
+        past.get("/sparql", query_string={"query": query, "as-of": story.created}, headers=CSV).text
+        for query in some
+    }
+    asked = {"query": "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }", "as-of": story.created}
+    by_protocol = past.get(
+        "/sparql", query_string={**asked, "default-graph-uri": graph}, headers=CSV
+    )
+    assert counts == {by_protocol.text}
+    assert int(by_protocol.text.split()[1]) > 0
+
+
 def test_an_answer_says_of_which_moment_it_is(past: FlaskClient, story: Story) -> None:
     asked = {"query": "ASK {}", "as-of": story.created}
     answer = past.get("/sparql", query_string=asked)

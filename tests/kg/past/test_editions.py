@@ -15,7 +15,7 @@ from kg.errors import NotFound
 from kg.model import Entity, Proposal
 from kg.revision import HISTORY
 from kg.service import Service
-from kg.store import open_checkpoint
+from kg.store import Checkpoint, open_checkpoint
 from kg.terms import Quad, Statement, ntriples, statement
 from kg.validate import core_statements, load_shapes, shapes_of
 from kg.vocabulary import Vocabulary
@@ -103,7 +103,7 @@ def test_rules_have_revisions(settings: Settings) -> None:
     assert kept()[1][SHAPES] == before[SHAPES], "a worker that starts goes by its own rules"
     with Service(settings) as service:
         for at, copy in ((first, before), (second, more)):
-            with service.past.open(at) as then:
+            with Checkpoint(service.past.state(at, "whole")) as then:
                 assert {name: set(then.quads(graph=name)) for name in copy} == copy
 
 

@@ -41,6 +41,10 @@ def facts_of(copy: Copy) -> Copy:
     return {**copy, DERIVED: facts}
 
 
+def without_history(copy: Copy) -> Copy:
+    return {name: quads for name, quads in copy.items() if name != HISTORY}
+
+
 def published(world: World) -> Checkpoint:
     return Checkpoint(world.store.publish())
 
@@ -79,6 +83,8 @@ def test_a_past_state_is_a_copy_taken_then(
                     assert facts_of(state) == facts_of(copy), f"as of version {version}"
                     assert state[DERIVED] == copy[DERIVED], "with the same reasons"
                     assert len(then) == len(copy[""])
+                with Checkpoint(make(newest, past, version=version, part="layers")) as then:
+                    assert without_history(copy_of(then)) == without_history(state)
                 _compare_rewound(Rewound(newest, version=version), copy)
 
 

@@ -336,3 +336,25 @@ def test_the_engine_alone_would_call(middle: str) -> None:
     """Proves the test above: the engine itself takes each of these for a call."""
     with pytest.raises(OSError, match="port 1 is not allowed"):
         call(PROLOGUE + middle + " }")
+
+
+@pytest.mark.parametrize(
+    ("text", "graphs"),
+    [
+        ("ASK { ?s ?p ?o }", set()),
+        ('ASK { ?s ?p "GRAPH <urn:g>" } # GRAPH <urn:g>', set()),
+        ("ASK { GRAPH <urn:g> { ?s ?p ?o } }", {"urn:g"}),
+        ("ASK { ?s ?p ?o FILTER EXISTS { graph <urn:g> { ?s ?p ?o } } }", {"urn:g"}),
+        ("PREFIX g: <urn:g:> ASK { GRAPH g:a {} GRAPH g: {} }", {"urn:g:a", "urn:g:"}),
+        ("ASK FROM <urn:g> FROM NAMED <urn:h> { ?s ?p ?o }", {"urn:g", "urn:h"}),
+        ("ASK { GRAPH ?g { ?s ?p ?o } }", None),
+        ("ASK FROM NAMED <urn:g> { GRAPH ?g { ?s ?p ?o } }", None),
+        ("BASE <urn:x:> ASK { GRAPH <g> { ?s ?p ?o } }", None),
+        (r"ASK { GRAPH <urn:\u0067> { ?s ?p ?o } }", None),
+        (r"PREFIX g: <urn:g:> ASK { GRAPH g:a\-b { ?s ?p ?o } }", None),
+        (r"PREFIX g: <urn:\u0067:> ASK { GRAPH g:a { ?s ?p ?o } }", None),
+        ("ASK { GRAPH <urn:x/../g> { ?s ?p ?o } }", None),
+    ],
+)
+def test_which_graphs_it_may_read(text: str, graphs: set[str] | None) -> None:
+    assert guarded(text).graphs == graphs
