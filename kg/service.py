@@ -44,7 +44,7 @@ from kg.search.searcher import Searcher
 from kg.simulate import CHANGES
 from kg.simulation import simulation_view
 from kg.sources import KeepsLineage, Notifies, Source, connect
-from kg.store import Checkpoint, newest, open_checkpoint
+from kg.store import Checkpoint, open_checkpoint
 from kg.terms import node, triple
 from kg.validate import engine as shacl_engine
 from kg.validate import load_shapes, read_findings
@@ -126,12 +126,11 @@ class Service:
 
     def checkpoint(self) -> Checkpoint:
         """The newest checkpoint, open; who uses it keeps it from being pruned."""
-        path = newest(self._checkpoints)
         current = self._current
-        if current is None or current.path != path:
+        if current is None or not current.is_newest:
             with self._opening:
                 current = self._current
-                if current is None or current.path != newest(self._checkpoints):
+                if current is None or not current.is_newest:
                     current = self._current = open_checkpoint(self._checkpoints)
         return current
 

@@ -5,6 +5,7 @@ The processes import this module: it stays light, and imports validation only wh
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -89,15 +90,15 @@ def simulate(task: Task) -> dict[str, Any]:
 
 def _checkpoint(kept: dict[str, Any], path: str) -> Checkpoint:
     """The checkpoint at the path, open. It stays so until another of its folder is asked for."""
-    wanted = Path(path)
-    open_ones: dict[Path, Checkpoint] = kept.setdefault(_OPEN, {})  # one of now, one of the past
-    current = open_ones.get(wanted.parent)
-    if current is not None and current.path != wanted:
-        del open_ones[wanted.parent]
+    open_ones: dict[str, Checkpoint] = kept.setdefault(_OPEN, {})  # one of now, one of the past
+    folder, name = os.path.split(path)
+    current = open_ones.get(folder)
+    if current is not None and current.path.name != name:
+        del open_ones[folder]
         current.close()
         current = None
     if current is None:
-        current = open_ones[wanted.parent] = Checkpoint(wanted)
+        current = open_ones[folder] = Checkpoint(Path(path))
     return current
 
 

@@ -42,10 +42,12 @@ def send(connection: socket.socket, frame: Frame, *, deadline: float | None = No
     """Sends one frame. Deadlines are of ``time.monotonic()``."""
     message = json.dumps(frame.message).encode()
     data = _HEADER.pack(len(message), len(frame.body)) + message + frame.body
-    files = [] if frame.descriptor is None else [frame.descriptor]
     try:
         _wait_until(connection, deadline)
-        sent = socket.send_fds(connection, [data], files)
+        if frame.descriptor is None:
+            sent = connection.send(data)
+        else:
+            sent = socket.send_fds(connection, [data], [frame.descriptor])
         while sent < len(data):
             _wait_until(connection, deadline)
             sent += connection.send(memoryview(data)[sent:])

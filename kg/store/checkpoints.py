@@ -112,6 +112,7 @@ class Checkpoint:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.version = int(path.name)
+        self._newest = str(path.with_name(_NEWEST))
         self._used: dict[tuple[str, str], bool] = {}
         self._lock = (path.parent / f"{path.name}.lock").open("w")
         # Readers in other threads may use it after a newer one took its place: the last closes it.
@@ -122,6 +123,14 @@ class Checkpoint:
         except OSError as error:
             self._lock.close()
             raise StoreUnavailable(f"Checkpoint {path} cannot be opened: {error}") from error
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether no newer one of its folder has taken its place. Every query asks."""
+        try:
+            return os.readlink(self._newest) == self.path.name  # noqa: PTH115 - 1 µs, not 7
+        except FileNotFoundError:
+            return False
 
     def __len__(self) -> int:
         """Statements in the default graph."""
