@@ -133,7 +133,10 @@ def nquads(graphs: ByGraph) -> str:
     lines: list[str] = []
     for name, statements in graphs.items():
         end = f" <{name}> ." if name else " ."
-        lines += [f"{_subject(s)} <{p}> {o}{end}" for s, p, o in statements]
+        lines += [
+            f"<{s}> <{p}> {o}{end}" if s[0] != "_" else f"{s} <{p}> {o}{end}"
+            for s, p, o in statements
+        ]
     return "\n".join(lines)
 
 

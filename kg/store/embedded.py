@@ -37,6 +37,11 @@ step, in a graph of promises, and removed in the next, or at the next opening.
 """
 _LOOSE = 100_000
 """Quads in loose files, at a quarter of the whole, from which it pays to merge them (`tidy`)."""
+_MERGERS = "rocksdb:low"
+"""What the engine calls its threads that merge files."""
+_MERGERS_NICE = 10
+"""How nice they are: where processors are short they get a tenth of the share of other threads."""
+_THREADS = Path("/proc/self/task")
 _PROMISES = iris.graph("promises")
 _DEFAULT_NAME = "urn:mlgraph:default"
 
@@ -49,6 +54,20 @@ def sync_logs(folder: Path) -> None:
             os.fdatasync(handle)
         finally:
             os.close(handle)
+
+
+def let_mergers_wait() -> None:
+    """Has the engine merge files when nothing else wants a processor; on Linux, where this can be said.
+
+    Under load they are merged less often so, more at a time. They cannot pile up: past some number
+    the engine has writes wait for it.
+    """
+    for thread in _THREADS.iterdir() if _THREADS.exists() else ():
+        try:
+            if (thread / "comm").read_text().strip() == _MERGERS:
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), _MERGERS_NICE)
+        except OSError:  # it has just ended, or a sandbox does not allow it
+            continue
 
 
 class EmbeddedStore:
@@ -82,6 +101,7 @@ class EmbeddedStore:
             raise StoreUnavailable(
                 f"The store in {self._folder} cannot be opened: {error}"
             ) from error
+        let_mergers_wait()
         promised = list(self.quads(graph=_PROMISES))
         self._redeem([_promised(quad) for quad in promised], promised)
         marks = sorted(checkpoints.markers(self._store))

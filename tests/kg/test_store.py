@@ -187,6 +187,16 @@ def test_every_acknowledgement_follows_a_sync(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems tell nothing of threads")
+def test_merging_files_stands_back(store: EmbeddedStore) -> None:
+    nice: dict[str, set[int]] = {}
+    for thread in Path("/proc/self/task").iterdir():
+        name = (thread / "comm").read_text().strip()
+        nice.setdefault(name, set()).add(os.getpriority(os.PRIO_PROCESS, int(thread.name)))
+    assert nice["rocksdb:low"] == {10}
+    assert nice["rocksdb:high"] == {0}, "what writers wait for"
+
+
 def test_what_killed_writers_leave_is_removed(tmp_path: Path) -> None:
     EmbeddedStore(tmp_path, base=BASE).close()
     orphan = tmp_path / "store" / "bulk-1.sst"
