@@ -90,7 +90,7 @@ def simulate(task: Task) -> dict[str, Any]:
 
 def _checkpoint(kept: dict[str, Any], path: str) -> Checkpoint:
     """The checkpoint at the path, open. It stays so until another of its folder is asked for."""
-    open_ones: dict[str, Checkpoint] = kept.setdefault(_OPEN, {})  # one of now, one of the past
+    open_ones: dict[str, Checkpoint] = kept.setdefault(_OPEN, {})  # one of each folder
     folder, name = os.path.split(path)
     current = open_ones.get(folder)
     if current is not None and current.path.name != name:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -70,18 +71,21 @@ class Past:
     ) -> Answer:
         """Runs a query as of a moment, or of now; raises what `Answerer.answer` does."""
         read = self.answers.read(query) if isinstance(query, str) else query
-        graphs = read.graphs
-        if graphs is not None:
-            graphs = graphs.union(default_graphs, named_graphs)
-        part = part_with(graphs)
+        dataset, snapshot = None, None
+        if at is not None:
+            graphs = read.graphs
+            if graphs is not None:
+                graphs = graphs.union(default_graphs, named_graphs)
+            part = part_with(graphs)
+            dataset, snapshot = Dataset(named=GRAPHS[part]), partial(self.state, at, part)
         return self.answers.answer(
             read,
             format=format,
             timeout=timeout,
             default_graphs=default_graphs,
             named_graphs=named_graphs,
-            dataset=Dataset(named=GRAPHS[part]) if at else None,
-            snapshot=(lambda: self.state(at, part)) if at else None,
+            dataset=dataset,
+            snapshot=snapshot,
         )
 
     def state(self, at: datetime, part: Part) -> Path:
