@@ -39,8 +39,8 @@ _LOOSE = 100_000
 """Quads in loose files, at a quarter of the whole, from which it pays to merge them (`tidy`)."""
 _MERGERS = "rocksdb:low"
 """What the engine calls its threads that merge files."""
-_MERGERS_NICE = 10
-"""How nice they are: where processors are short they get a tenth of the share of other threads."""
+_STANDING_BACK = 10
+"""How much nicer they are: where processors are short they get a tenth of others' share."""
 _THREADS = Path("/proc/self/task")
 _PROMISES = iris.graph("promises")
 _DEFAULT_NAME = "urn:mlgraph:default"
@@ -56,16 +56,17 @@ def sync_logs(folder: Path) -> None:
             os.close(handle)
 
 
-def let_mergers_wait() -> None:
+def _let_mergers_wait() -> None:
     """Has the engine merge files when nothing else wants a processor; on Linux, where this can be said.
 
     Under load they are merged less often so, more at a time. They cannot pile up: past some number
     the engine has writes wait for it.
     """
+    nice = min(19, os.getpriority(os.PRIO_PROCESS, 0) + _STANDING_BACK)
     for thread in _THREADS.iterdir() if _THREADS.exists() else ():
         try:
             if (thread / "comm").read_text().strip() == _MERGERS:
-                os.setpriority(os.PRIO_PROCESS, int(thread.name), _MERGERS_NICE)
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), nice)
         except OSError:  # it has just ended, or a sandbox does not allow it
             continue
 
@@ -101,7 +102,7 @@ class EmbeddedStore:
             raise StoreUnavailable(
                 f"The store in {self._folder} cannot be opened: {error}"
             ) from error
-        let_mergers_wait()
+        _let_mergers_wait()
         promised = list(self.quads(graph=_PROMISES))
         self._redeem([_promised(quad) for quad in promised], promised)
         marks = sorted(checkpoints.markers(self._store))
