@@ -10,8 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from kg.iris import EntityRef
 from kg.sources.dbt import DbtSource
 from tests.integration.installed import installed
@@ -19,7 +17,6 @@ from tests.kg.sources.case_dbt import RUNS
 from tests.kg.sources.dbt_project import RECORDED, build, trimmed
 
 
-@pytest.mark.sources
 def test_a_build_made_now_tells_what_was_recorded(tmp_path: Path) -> None:
     target = build(str(installed("MLG_TEST_DBT_PYTHON")), tmp_path)
     built = DbtSource("dbt", path=str(target), results=RUNS)
