@@ -22,7 +22,7 @@ LONGEST_RESTART_SECONDS = 30.0
 HEALTHY_SECONDS = 10.0
 STOP_SECONDS = 15.0
 FAILED = 3
-_LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _PR_SET_PDEATHSIG = 1
 
 
@@ -49,8 +49,8 @@ class Role:
 
 def _end_with_parent() -> None:
     """In a role, before its program: has the kernel tell it to stop when its parent is gone."""
-    if _LIBRARY is not None:
-        _LIBRARY.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def supervise(roles: Sequence[Role], *, poll_seconds: float = 0.2) -> int:

@@ -196,17 +196,21 @@ class EmbeddedStore:
     def load(self, parts: Mapping[Path, ox.RdfFormat]) -> None:
         """Reads the parts of a dump, all graphs, into this store, which must be empty.
 
-        Synced when it returns. Raises `BadRdf` for a part that cannot be read, and is then as empty
-        as before.
+        Synced when it returns. Raises `BadRdf` for a part that is no such RDF, and is then as empty as
+        before; `StoreUnavailable` when the disk does not take or give it.
         """
         if self._version or next(self.statements(), None) is not None:
             raise StoreUnavailable("A dump is loaded into an empty store; give a new data folder.")
         for file, form in parts.items():
             try:
                 self._store.bulk_load(path=str(file), format=form)
-            except (OSError, SyntaxError, UnicodeDecodeError) as error:
+            except SyntaxError as error:
                 self._store.clear()
                 raise BadRdf(f"{file} cannot be loaded, so nothing is: {error}") from error
+            except OSError as error:
+                raise StoreUnavailable(
+                    f"{file} cannot be loaded ({error}); mend that, and load into a new data folder."
+                ) from error
         self._open_again()
 
     def sync(self) -> None:
