@@ -21,6 +21,7 @@
     ├── Busy                   nothing is broken; come back in a moment
     └── SystemFailure          this system, or one it depends on, cannot work now
         ├── SourceUnavailable  a source system does not answer
+        │   └── SourceClosed   we have stopped asking it
         ├── BadPayload         a source system answered with something unusable
         ├── StoreUnavailable   the store cannot be read or written
         └── MissingExtra       an optional library is not installed
@@ -115,7 +116,13 @@ class SystemFailure(MlgError):
 
 
 class SourceUnavailable(SystemFailure):
+    """``retry_after`` among the details is how many seconds the system wants to be left alone."""
+
     code = "source-unavailable"
+
+
+class SourceClosed(SourceUnavailable):
+    """Nothing is wrong with the source: it was closed while somebody was asking it."""
 
 
 class BadPayload(SystemFailure):

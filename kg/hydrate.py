@@ -2,8 +2,9 @@
 
 Only the source named in the entity's IRI is asked, at the address in its settings. Each source is
 asked in threads of its own, as many at a time as it likes, without a pause while the pipeline works
-on what came before; so one that is slow holds up no other. One that does not answer is left in
-peace for a while, twice as long each time; what it has not told of stays where it is, in the inbox.
+on what came before; so one that is slow, or is asked slowly, holds up no other. One that does not
+answer is left in peace for a while, twice as long each time or as long as it says itself; what it has
+not told of stays where it is, in the inbox.
 """
 
 from __future__ import annotations
@@ -43,9 +44,12 @@ class Retry:
     longest_seconds: float
     jitter: Callable[[], float] = random.random
 
-    def after(self, attempts: int) -> float:
+    def after(self, attempts: int, *errors: BaseException) -> float:
+        """Seconds; up to the limit not less than the system wants to be left alone, by its errors."""
         wait = min(self.longest_seconds, self.first_seconds * 2.0 ** min(attempts, 30))
-        return wait * (0.5 + self.jitter() / 2)
+        wanted = [e.details.get("retry_after", 0) for e in errors if isinstance(e, MlgError)]
+        least = min(self.longest_seconds, max(wanted, default=0))
+        return max(least, wait * (0.5 + self.jitter() / 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +142,17 @@ class Hydrator:
         for name, told in found.items():
             if told.unavailable:
                 failures, _ = self._rest.get(name, (0, None))
-                wait = timedelta(seconds=self._retry.after(failures))
+                seconds = self._retry.after(failures, *told.unavailable.values())
+                wait = timedelta(seconds=seconds)
                 self._rest[name] = failures + 1, self._now() + wait
             elif told.snapshots:
                 self._rest.pop(name, None)
         return list(found.values())
+
+    def close(self) -> None:
+        """Asks for nothing more; what is being asked for now is not waited for."""
+        for asked in self._asked.values():
+            asked.give_up()
 
 
 class _Asked:
@@ -202,6 +212,14 @@ class _Asked:
             },
         )
 
+    def give_up(self) -> None:
+        """The rest stays in the inbox; what threads are asking for now is still told."""
+        with self._changed:
+            self.failed = True
+            for ref in self._todo:
+                del self._works[ref]
+            self._todo.clear()
+
     def _ask(self, source: Source) -> None:
         while (ref := self._next()) is not None:
             answer = _fetch(source, ref)
@@ -210,7 +228,7 @@ class _Asked:
                     self._first_told = time.monotonic()
                 self._told[ref] = answer
                 if isinstance(answer, SourceUnavailable):
-                    self._give_up()
+                    self.give_up()
                 self._changed.notify()
 
     def _next(self) -> EntityRef | None:
@@ -222,13 +240,6 @@ class _Asked:
             if not self._threads:
                 self._changed.notify()
             return None
-
-    def _give_up(self) -> None:
-        """The rest stays in the inbox; what other threads are asking for now is still told."""
-        self.failed = True
-        for ref in self._todo:
-            del self._works[ref]
-        self._todo.clear()
 
 
 def _fetch(source: Source, ref: EntityRef) -> Snapshot | MlgError:

@@ -20,7 +20,7 @@ from itertools import islice
 
 from kg import iris
 from kg.draft import Graphs, held_of
-from kg.errors import BadPayload, SourceUnavailable
+from kg.errors import BadPayload, SourceClosed, SourceUnavailable
 from kg.events import Inbox, Sweep
 from kg.facts import Facts
 from kg.hydrate import Retry
@@ -71,6 +71,8 @@ def sweep(
             inbox.sweep_tells(source.name, _events(wanted, run))
             told += len(wanted)
             progress(len(seen))
+    except SourceClosed:
+        raise
     except (SourceUnavailable, BadPayload) as error:
         inbox.failed(source.name, str(error))
         raise
@@ -179,7 +181,7 @@ class Schedule:
             return
         _log.warning("The sweep of source %r ended early: %s", name, error)
         failures = self._failures[name] = self._failures.get(name, 0) + 1
-        self._next[name] = self._now() + timedelta(seconds=self._retry.after(failures))
+        self._next[name] = self._now() + timedelta(seconds=self._retry.after(failures, error))
 
 
 def _recorded_by(source: Source, facts: Facts, minter: Minter) -> Iterator[EntityRef]:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -83,16 +83,18 @@ class Worker:
             self.index = opening.enter_context(
                 SearchIndex(data_dir / "search", labels=vocabulary.labels, fresh=fresh_index)
             )
-            executor = self._executor = opening.enter_context(ThreadPoolExecutor(32))
+            self._executor = opening.enter_context(ThreadPoolExecutor(4))
             if sources is None:
                 sources = {name: connect(table) for name, table in settings.sources.items()}
+            asking = opening.enter_context(ThreadPoolExecutor(_askers(sources)))
             for source in sources.values():
                 opening.callback(source.close)
             self.bridges: list[Bridge[Any]] = []
             for bridge in self._build_bridges(sources):
                 opening.callback(bridge.close)
                 self.bridges.append(bridge)
-            self._wire(sources, executor, vocabulary, engine=engine)
+            self._wire(sources, asking, vocabulary, engine=engine)
+            opening.callback(self.pipeline.hydrator.close)
             if derives_again and self.writer.has_other_axioms:
                 self._say("running", "The axioms have changed; what follows is derived again.")
                 self.rebuild_derived(everything=False)
@@ -126,7 +128,7 @@ class Worker:
     def _wire(
         self,
         sources: dict[str, Source],
-        executor: ThreadPoolExecutor,
+        asking: Executor,
         vocabulary: Vocabulary,
         *,
         engine: str,
@@ -154,10 +156,10 @@ class Worker:
         self.pipeline = Pipeline(
             writer=writer,
             inbox=self.inbox,
-            hydrator=Hydrator(sources, executor=executor, retry=retry, now=self._now),
+            hydrator=Hydrator(sources, executor=asking, retry=retry, now=self._now),
             references=References(self.inbox, sources=sources, minter=minter),
             contexts=contexts,
-            executor=executor,
+            executor=self._executor,
             retry=retry,
             now=self._now,
             before_write=self._publish_if_due,
@@ -168,7 +170,7 @@ class Worker:
             graph=self.store,
             contexts=contexts,
             inbox=self.inbox,
-            executor=executor,
+            executor=asking,
             retry=retry,
             now=self._now,
         )
@@ -336,6 +338,11 @@ class Worker:
             self.pipeline.land()
             self.publish()
         self.close()
+
+
+def _askers(sources: Mapping[str, Source]) -> int:
+    """Threads enough for all that may be asked at a time, and a sweep of each: none waits for another."""
+    return 1 + sum(source.in_flight + 1 for source in sources.values())
 
 
 def _named(sources: Mapping[str, Source], name: str) -> Source:

@@ -61,7 +61,9 @@ class Source(Protocol):
         """Every entity that the source has now. An error ends the listing by raising, never early."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """The end of its use. Who waits to ask it, or asks it after this, may get `SourceClosed`."""
+        ...
 
 
 @runtime_checkable

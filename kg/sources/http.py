@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import json
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,10 +20,16 @@ from urllib.parse import urlencode, urlsplit
 
 from kg.errors import BadPayload, BadSetting, SourceUnavailable
 from kg.model import Payload
+from kg.sources.pace import Pace
 from kg.sources.transport import Answer, Broken, TooLong, Transport
 
 _REMEMBERED: Final = 2_000
 """Answers with an ETag that are kept, to ask for them again only if they changed."""
+_TOO_MANY: Final = 429
+_LONGEST_HOLD_SECONDS: Final = 60
+"""How long a system may keep those waiting who are asking it; whom it wants gone for longer, goes."""
+_MOST_HOLDS: Final = 5
+"""How often in a row for one request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +62,11 @@ class HttpClient:
 
     ``is_absent`` tells a 404 (or 410) that means "gone" from one that means "wrong address".
     ``timeout_seconds`` holds for connecting and for each wait for data. At most ``connections``
-    requests run at a time; further ones wait. ``per_second`` limits how many begin in a second, for
-    systems that mind; 0 is no limit. ``sign_in`` fetches the headers of credentials that expire: it
+    requests run at a time; further ones wait. ``pace`` says when they may begin; a system that says
+    by Retry-After that it has had enough is given that time, if it is short, and asked again.
+    ``sign_in`` fetches the headers of credentials that expire: it
     is called before the first request, and again when one is refused with 401, which is then made
-    once more. Safe to use from several threads.
+    once more. Safe to use from several threads; who is waiting when it is closed gets `SourceClosed`.
     """
 
     def __init__(
@@ -76,7 +82,7 @@ class HttpClient:
         timeout_seconds: float = 10.0,
         max_answer_bytes: int = 64 * 1024 * 1024,
         connections: int = 4,
-        per_second: float = 0.0,
+        pace: Pace | None = None,
         sign_in: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         self._source = source
@@ -85,7 +91,7 @@ class HttpClient:
         self._path = urlsplit(self._url).path + path
         self._is_absent = is_absent
         self._max_bytes = max_answer_bytes
-        self._pace = _Pace(per_second)
+        self._pace = pace or Pace(source)
         self._session = _Session(sign_in)
         self._tags = _Tags()
         self._known: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
@@ -135,23 +141,37 @@ class HttpClient:
             if tag := answer.headers.get("etag"):
                 self._remember(target, tag, answer.body)
             return _json(path, answer.body)
-        told = Refusal(status=answer.status, body=answer.body)
-        self._refuse(path, told, answer.redirect)
+        self._refuse(path, answer)
         return None
 
-    def down(self, what: str) -> SourceUnavailable:
+    def down(self, what: str, *, retry_after: int = 0) -> SourceUnavailable:
         """The error that says that the system cannot serve us now."""
         return SourceUnavailable(
-            f"Source {self._source!r}: {self._system} at {self._url} {what}.", source=self._source
+            f"Source {self._source!r}: {self._system} at {self._url} {what}.",
+            source=self._source,
+            retry_after=retry_after or None,
         )
 
     def close(self) -> None:
+        self._pace.close()
         self._transport.close()
 
     def _send(
         self, method: str, path: str, target: str, headers: Mapping[str, str], data: bytes | None
     ) -> Answer:
-        self._pace.wait()
+        for _ in range(_MOST_HOLDS):
+            self._pace.wait()
+            answer = self._perform(method, path, target, headers, data)
+            if answer.status not in (_TOO_MANY, 503) or not answer.retry_after:
+                break
+            if answer.retry_after > _LONGEST_HOLD_SECONDS:
+                break
+            self._pace.hold(answer.retry_after)
+        return answer
+
+    def _perform(
+        self, method: str, path: str, target: str, headers: Mapping[str, str], data: bytes | None
+    ) -> Answer:
         try:
             return self._transport.send(
                 method,
@@ -165,14 +185,18 @@ class HttpClient:
         except TooLong as error:
             raise BadPayload(f"{path} answers more than {self._max_bytes:,} bytes.") from error
 
-    def _refuse(self, path: str, told: Refusal, moved: str) -> None:
+    def _refuse(self, path: str, answer: Answer) -> None:
         """Raises what a refusal means; returns if it means that there is no such thing."""
+        told = Refusal(status=answer.status, body=answer.body)
         if 300 <= told.status < 400:
-            raise self.down(f"redirects to {moved[:200]!r}, which is not followed; correct url")
+            moved = answer.redirect[:200]
+            raise self.down(f"redirects to {moved!r}, which is not followed; correct url")
         if told.status in (401, 403):
             raise self.down(f"refuses us ({told.status}); correct its credentials")
-        if told.status == 429 or told.status >= 500:
-            raise self.down(f"answers {told.status}: {told.body[:200]!r}")
+        if told.status == _TOO_MANY or told.status >= 500:
+            wait = answer.retry_after
+            when = f", and is to be asked again in {wait} s" if wait else ""
+            raise self.down(f"answers {told.status}: {told.body[:200]!r}{when}", retry_after=wait)
         if self._is_absent(told):
             return
         if told.status == 404:
@@ -229,24 +253,6 @@ class _Tags:
 
     def came(self, tagged: bool) -> None:
         self._without = 0 if tagged else self._without + 1
-
-
-class _Pace:
-    """Lets at most so many begin in a second, evenly spread."""
-
-    def __init__(self, per_second: float) -> None:
-        self._step = 1 / per_second if per_second > 0 else 0.0
-        self._next = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        if not self._step:
-            return
-        with self._lock:
-            now = time.monotonic()
-            mine = max(now, self._next)
-            self._next = mine + self._step
-        time.sleep(max(0.0, mine - now))
 
 
 def checked_url(source: str, url: Any) -> str:

@@ -38,6 +38,8 @@ class Answer:
     body: bytes
     redirect: str
     """Where it says that one should ask instead."""
+    retry_after: int
+    """How many seconds it says that one should wait (RFC 9110, 10.2.3); 0 if it says nothing."""
 
 
 class Transport:
@@ -118,6 +120,7 @@ class Transport:
             headers=told.headers(),
             body=b"".join(told.parts),
             redirect=curl.getinfo(pycurl.REDIRECT_URL) or "",
+            retry_after=curl.getinfo(pycurl.RETRY_AFTER),
         )
 
     def _reason(self, code: int, said: str) -> str:

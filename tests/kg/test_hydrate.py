@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from kg.errors import SourceUnavailable
 from kg.events import Work
 from kg.hydrate import Hydrated, Hydrator, Retry
 from kg.iris import EntityRef
@@ -147,6 +148,42 @@ def test_who_does_not_answer_is_left_in_peace(executor: ThreadPoolExecutor, cloc
     (told,) = everything(asking)
     assert len(told.snapshots) == 100
     assert asking.may_ask("down")
+
+
+class Tired(MemorySource):
+    """Says for how long it wants to be left alone."""
+
+    seconds = 0
+
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        raise SourceUnavailable("Not now.", source=self.name, retry_after=self.seconds)
+
+
+@pytest.mark.parametrize(("wanted", "given"), [(120, 120), (1, 2), (3600, 300)])
+def test_a_source_is_left_alone_as_long_as_it_says_up_to_the_limit(
+    executor: ThreadPoolExecutor, clock: Clock, wanted: int, given: int
+) -> None:
+    source = Tired("tired")
+    source.seconds = wanted
+    asking = hydrator(source, executor=executor, clock=clock)
+    asking.begin("tired", works(source, count=1))
+    everything(asking)
+    clock.time = START + timedelta(seconds=given - 0.1)
+    assert not asking.may_ask("tired")
+    clock.time = START + timedelta(seconds=given)
+    assert asking.may_ask("tired")
+
+
+def test_what_was_not_asked_for_yet_is_not_when_it_closes(
+    executor: ThreadPoolExecutor, clock: Clock
+) -> None:
+    source = Paced("busy")
+    asking = hydrator(source, executor=executor, clock=clock)
+    asking.begin("busy", works(source, count=100))
+    asking.close()
+    source.gate.set()
+    executor.shutdown(wait=True)
+    assert source.fetches <= Paced.in_flight
 
 
 def test_an_unknown_source_is_told_of(executor: ThreadPoolExecutor, clock: Clock) -> None:

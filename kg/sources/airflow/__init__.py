@@ -12,6 +12,7 @@ authentication). Settings::
     public_url = ""                      # where people open Airflow, if not at url
     owner_extra = "owner"                # the member of an asset's extra that names its owner
     timeout_seconds = 10
+    per_second = 0                       # requests that begin in a second at most; 0 is no limit
     max_answer_mb = 64
     page_size = 100                      # Airflow gives no more than its maximum_page_limit
 
@@ -69,6 +70,7 @@ from kg.sources.airflow.client import Client
 from kg.sources.airflow.documents import Documents, is_latest, uris
 from kg.sources.answers import required
 from kg.sources.http import checked_url, credentials, positive, whole_number
+from kg.sources.pace import Pace
 
 _Shown: TypeAlias = Callable[[], Iterator[Document]]
 
@@ -93,6 +95,7 @@ class AirflowSource:
         public_url: str = "",
         owner_extra: str = "owner",
         timeout_seconds: float = 10.0,
+        per_second: float = 0.0,
         max_answer_mb: float = 64.0,
         page_size: int = 100,
     ) -> None:
@@ -108,6 +111,7 @@ class AirflowSource:
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
             page_size=whole_number(name, "page_size", page_size),
             connections=self.in_flight,
+            pace=Pace(name, per_second),
         )
         pages = checked_url(name, public_url or url)
         self._make = Documents(source=name, pages=pages, owner_extra=owner_extra)

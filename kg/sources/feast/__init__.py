@@ -11,6 +11,7 @@ no Feast library is needed. Settings::
     public_url = ""                      # where people open Feast's UI; without it no pages
     owner_tag = "owner"                  # the tag that names an owner where Feast has no field
     timeout_seconds = 10
+    per_second = 0                       # requests that begin in a second at most; 0 is no limit
     max_answer_mb = 64
     page_size = 100                      # records asked for at a time, 100 at most
 
@@ -75,6 +76,7 @@ from kg.sources.feast.client import Client
 from kg.sources.feast.data_sources import stored_in
 from kg.sources.feast.documents import Documents, Naming, nameable, spec_of
 from kg.sources.http import checked_url, positive, whole_number
+from kg.sources.pace import Pace
 
 _log = logging.getLogger(__name__)
 _LARGEST_PAGE = 100
@@ -98,6 +100,7 @@ class FeastSource:
         public_url: str = "",
         owner_tag: str = "owner",
         timeout_seconds: float = 10.0,
+        per_second: float = 0.0,
         max_answer_mb: float = 64.0,
         page_size: int = _LARGEST_PAGE,
         pause: Callable[[float], None] = time.sleep,
@@ -113,6 +116,7 @@ class FeastSource:
             page_size=whole_number(name, "page_size", page_size, most=_LARGEST_PAGE),
             pause=pause,
             connections=self.in_flight,
+            pace=Pace(name, per_second),
         )
         self._make = Documents(
             source=name,

@@ -11,6 +11,7 @@ that keep to it, not with a running server). Settings::
     app_url = ""                             # where people open GrowthBook, for links to its pages
     model_key = "model"                      # the member of a variation's value that names its model
     timeout_seconds = 10
+    per_second = 0                           # requests that begin in a second at most; 0 is no limit
     max_answer_mb = 64
     page_size = 100                          # records asked for at a time, 100 at most
 
@@ -49,6 +50,10 @@ says it is over an hour old is refused. SDK webhooks, which sign as Standard Web
 and answered too, but name no experiment: they bring nothing. Metrics send no notices; the sweep
 finds their changes.
 
+GrowthBook allows each key 60 requests a minute, unless its server is told otherwise
+(``API_RATE_LIMIT_MAX``), and says when to come back, which is kept to. ``per_second`` below 1 leaves
+some of them to others with the same key.
+
 Known limits: to a key that may not read a project, GrowthBook says that its experiments do not
 exist, and so they are gone; give the key what it needs first. Results are not read. Groups of
 metrics, guardrails and secondary metrics are no goals.
@@ -72,6 +77,7 @@ from kg.sources.growthbook import webhooks
 from kg.sources.growthbook.client import Client
 from kg.sources.growthbook.documents import Documents, entities
 from kg.sources.http import checked_url, credentials, positive, whole_number
+from kg.sources.pace import Pace
 
 _LARGEST_PAGE: Final = 100
 
@@ -95,6 +101,7 @@ class GrowthbookSource:
         app_url: str = "",
         model_key: str = "model",
         timeout_seconds: float = 10.0,
+        per_second: float = 0.0,
         max_answer_mb: float = 64.0,
         page_size: int = _LARGEST_PAGE,
         now: Callable[[], datetime] = utc_now,
@@ -110,6 +117,7 @@ class GrowthbookSource:
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
             page_size=whole_number(name, "page_size", page_size, most=_LARGEST_PAGE),
             connections=self.in_flight,
+            pace=Pace(name, per_second),
         )
         self._make = Documents(
             source=name,

@@ -11,6 +11,7 @@ Any catalogue that ``pyiceberg.catalog.load_catalog`` knows by properties: REST,
     owner_property = "owner"                # the property that names who answers for a table
     tag_prefix = "tag."                     # properties that begin like this become keywords
     run_property = "airflow.dag_run"        # the key in a snapshot's summary that names its run
+    per_second = 0                          # calls that begin in a second at most; 0 is no limit
     [sources.lake.properties]               # everything else that the catalogue or its files need
     type = "rest"                           # inferred from the url if it is not given
     "s3.region" = "eu-north-1"
@@ -44,7 +45,8 @@ down, and so is an SQLite file that is not there. SQLite is opened anew each tim
 was replaced is seen.
 
 Known limits: pyiceberg reads its own configuration too (``~/.pyiceberg.yaml``, ``PYICEBERG_…``)
-for a catalogue of this name; settings here come first. It has no time limit for REST calls. It
+for a catalogue of this name; settings here come first. It has no time limit for REST calls, and may
+need several requests for what ``per_second`` counts as one. It
 believes a table's property ``py-io-impl``, which names an installed class to read files with, so
 whoever may write tables chooses among those. ``env:`` is not understood inside ``properties``.
 Views are left out.
@@ -63,6 +65,7 @@ from kg.model import Document, Snapshot
 from kg.sources import not_owned
 from kg.sources.iceberg.catalogue import Catalogue
 from kg.sources.iceberg.documents import Documents, identifier_of, nameable, table_key, version_key
+from kg.sources.pace import Pace
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +89,7 @@ class IcebergSource:
         owner_property: str = "owner",
         tag_prefix: str = "tag.",
         run_property: str = "",
+        per_second: float = 0.0,
     ) -> None:
         self.name = name
         given = {"uri": url, "token": token, "credential": credential}
@@ -93,6 +97,7 @@ class IcebergSource:
             name,
             catalog=catalog,
             properties=_properties(name, properties or {}, {k: v for k, v in given.items() if v}),
+            pace=Pace(name, per_second),
         )
         self._make = Documents(
             source=name,

@@ -27,6 +27,7 @@ from pyiceberg.exceptions import (
 from pyiceberg.table import Table
 
 from kg.errors import BadPayload, BadSetting, MissingExtra, MlgError, SourceUnavailable
+from kg.sources.pace import Pace
 
 Identifier = tuple[str, ...]
 
@@ -46,8 +47,11 @@ _MALFORMED: Final = (
 class Catalogue:
     """Opened when it is first asked, and anew after an error. Safe to use from several threads."""
 
-    def __init__(self, source: str, *, catalog: str, properties: Mapping[str, str]) -> None:
+    def __init__(
+        self, source: str, *, catalog: str, properties: Mapping[str, str], pace: Pace
+    ) -> None:
         self._source = source
+        self._pace = pace
         self._name = catalog
         self._properties = {"init_catalog_tables": "false", **properties}
         self._sqlite = properties.get("uri", "").startswith("sqlite")
@@ -86,14 +90,13 @@ class Catalogue:
             waiting += fresh
 
     def close(self) -> None:
-        with self._lock:
-            catalog, self._catalog = self._catalog, None
-        if catalog is not None:
-            catalog.close()
+        self._pace.close()
+        self._forget()
 
     @contextmanager
     def _asked(self) -> Iterator[Catalog]:
         try:
+            self._pace.wait()
             yield self._open()
         except MlgError:
             raise
@@ -104,7 +107,7 @@ class Catalogue:
         except _MALFORMED as error:
             raise BadPayload(f"an answer that cannot be read: {_short(error)}") from error
         except Exception as error:
-            self.close()
+            self._forget()
             raise SourceUnavailable(
                 f"Source {self._source!r} cannot be asked: {_short(error)}", source=self._source
             ) from error
@@ -119,6 +122,12 @@ class Catalogue:
             if self._catalog is None:
                 self._catalog = load_catalog(self._name, **self._properties)
             return self._catalog
+
+    def _forget(self) -> None:
+        with self._lock:
+            catalog, self._catalog = self._catalog, None
+        if catalog is not None:
+            catalog.close()
 
     def _release(self) -> None:
         """Lets go of SQLite's file, but not of what was found out about its tables."""

@@ -20,6 +20,7 @@ Needs the extra ``ldap`` (ldap3). Tried with OpenLDAP's slapd 2.5. Settings::
     membership = "member"                    # or memberOf, see below
     page_size = 500
     timeout_seconds = 10
+    per_second = 0                           # requests that begin in a second at most; 0 is no limit
 
 What is what:
 
@@ -72,6 +73,7 @@ from kg.sources.http import positive, whole_number
 from kg.sources.ldap.client import Address, Client, Entry, Place
 from kg.sources.ldap.directory import Asked, Directory, Finders, Held, Places
 from kg.sources.ldap.documents import Keys
+from kg.sources.pace import Pace
 
 _log = logging.getLogger(__name__)
 
@@ -108,6 +110,7 @@ class LdapSource:
         membership: str = "member",
         page_size: int = 500,
         timeout_seconds: float = 10.0,
+        per_second: float = 0.0,
     ) -> None:
         self.name = name
         if membership not in ("member", "memberOf"):
@@ -126,6 +129,7 @@ class LdapSource:
             password=password,
             page_size=whole_number(name, "page_size", page_size),
             timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
+            pace=Pace(name, per_second),
         )
         self._find = self._finder(Asked(self._client, self._places))
 

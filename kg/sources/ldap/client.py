@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from kg.errors import BadPayload, BadSetting, SourceUnavailable
 from kg.sources.ldap.library import Tls, exceptions, ldap3, parse_filter
 from kg.sources.ldap.names import parsed
+from kg.sources.pace import Pace
 
 _PAGED: Final = "1.2.840.113556.1.4.319"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9]")
@@ -119,6 +120,7 @@ class Client:
         password: str,
         page_size: int,
         timeout_seconds: float,
+        pace: Pace,
     ) -> None:
         if bind_dn and not password:
             raise BadSetting(f"[sources.{source}] bind_dn needs a password: it would be anonymous.")
@@ -127,6 +129,7 @@ class Client:
         self._login = {"user": bind_dn, "password": password} if bind_dn else {}
         self._page_size = page_size
         self._timeout = math.ceil(timeout_seconds)
+        self._pace = pace
         self._idle: list[Any] = []
         self._lock = threading.Lock()
         self._server = ldap3.Server(
@@ -170,6 +173,7 @@ class Client:
             raise self._refused(refusal) from refusal
 
     def close(self) -> None:
+        self._pace.close()
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
@@ -215,6 +219,7 @@ class Client:
     def _page(
         self, connection: Any, asked: Mapping[str, Any], cookie: bytes | None
     ) -> tuple[list[Entry], bytes]:
+        self._pace.wait()
         try:
             connection.search(**asked, paged_size=self._page_size, paged_cookie=cookie)
         except exceptions.LDAPException:

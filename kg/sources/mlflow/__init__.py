@@ -11,6 +11,7 @@ Needs MLflow 3 (tried with 3.17.2). Settings::
     public_url = ""                      # where people open MLflow, if not at url
     owner_tag = "owner"                  # the tag that names who answers for something
     timeout_seconds = 10
+    per_second = 0                       # requests that begin in a second at most; 0 is no limit
     max_answer_mb = 64
     page_size = 200                      # records asked for at a time, 1000 at most
 
@@ -82,6 +83,7 @@ from kg.sources.mlflow.client import Client
 from kg.sources.mlflow.documents import Documents
 from kg.sources.mlflow.finders import Finders
 from kg.sources.mlflow.listing import Listing
+from kg.sources.pace import Pace
 
 
 class MlflowSource:
@@ -118,6 +120,7 @@ class MlflowSource:
         public_url: str = "",
         owner_tag: str = "owner",
         timeout_seconds: float = 10.0,
+        per_second: float = 0.0,
         max_answer_mb: float = 64.0,
         page_size: int = 200,
         now: Callable[[], datetime] = utc_now,
@@ -133,6 +136,7 @@ class MlflowSource:
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
             page_size=whole_number(name, "page_size", page_size, most=1000),
             connections=self.in_flight,
+            pace=Pace(name, per_second),
         )
         pages = checked_url(name, public_url or url)
         self._make = Documents(source=name, pages=pages, owner_tag=owner_tag)

@@ -14,7 +14,7 @@ JSON-LD contexts in a folder of yours. Settings::
     absent = [404, 410]                   # statuses that say "there is no such thing",
     absent_code = { "error.code" = "NOT_FOUND" }  # if the answer has this in it, or one of a list
     timeout_seconds = 10
-    per_second = 0                        # calls begun in a second at most; 0 is no limit
+    per_second = 0                        # requests that begin in a second at most; 0 is no limit
     max_answer_mb = 64
     in_flight = 4                         # calls at a time
     webhook_secret = "env:TRACKER_HOOK"   # without it notices are refused
@@ -86,6 +86,7 @@ from kg.iris import EntityRef
 from kg.model import Document, Event, Payload, Snapshot
 from kg.sources import Source, not_owned
 from kg.sources.http import positive
+from kg.sources.pace import Pace
 from kg.sources.rest.calls import Calls
 from kg.sources.rest.conversions import flat
 from kg.sources.rest.notices import read_notices
@@ -158,8 +159,8 @@ class RestSource:
             ),
             timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
-            per_second=0.0 if per_second == 0 else positive(name, "per_second", per_second),
             connections=self.in_flight,
+            pace=Pace(name, per_second),
         )
 
     def fetch(self, ref: EntityRef) -> Snapshot:

@@ -13,6 +13,7 @@ Tried with scim2-server 0.8.3. Settings::
     remember_seconds = 30                   # see below; only for servers that cannot filter
     page_size = 100
     timeout_seconds = 10
+    per_second = 0                          # requests that begin in a second at most; 0 is no limit
     max_answer_mb = 64
 
 What is what:
@@ -63,6 +64,7 @@ from kg.model import Document, Payload, Snapshot
 from kg.sources import not_owned
 from kg.sources.answers import required
 from kg.sources.http import credentials, positive, whole_number
+from kg.sources.pace import Pace
 from kg.sources.scim.client import USERS, Client
 from kg.sources.scim.directory import Directory
 from kg.sources.scim.documents import Keys, manager_of, person, preferred, team
@@ -92,6 +94,7 @@ class ScimSource:
         remember_seconds: float = 30.0,
         page_size: int = 100,
         timeout_seconds: float = 10.0,
+        per_second: float = 0.0,
         max_answer_mb: float = 64.0,
     ) -> None:
         self.name = name
@@ -106,6 +109,7 @@ class ScimSource:
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
             page_size=whole_number(name, "page_size", page_size),
             connections=self.in_flight,
+            pace=Pace(name, per_second),
         )
         self._directory = Directory(
             self._client,

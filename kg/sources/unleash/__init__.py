@@ -12,6 +12,7 @@ under the AGPL, of which nothing is needed here. Settings::
     control = "control"                  # the variant with which the others are compared
     model_key = "model"                  # the member of a variant's payload that names its model
     timeout_seconds = 10
+    per_second = 0                       # requests that begin in a second at most; 0 is no limit
     max_answer_mb = 16
     page_size = 100                      # flags asked for at a time, 100 at most
 
@@ -70,6 +71,7 @@ from kg.model import Document, Event, Payload, Snapshot
 from kg.sources import not_owned
 from kg.sources.answers import integer, part, required, text
 from kg.sources.http import checked_url, positive, whole_number
+from kg.sources.pace import Pace
 from kg.sources.unleash import webhooks
 from kg.sources.unleash.client import Client
 from kg.sources.unleash.documents import Documents, is_experiment
@@ -96,6 +98,7 @@ class UnleashSource:
         control: str = "control",
         model_key: str = "model",
         timeout_seconds: float = 10.0,
+        per_second: float = 0.0,
         max_answer_mb: float = 16.0,
         page_size: int = _LARGEST_PAGE,
     ) -> None:
@@ -109,6 +112,7 @@ class UnleashSource:
             max_answer_bytes=int(positive(name, "max_answer_mb", max_answer_mb) * 1024 * 1024),
             page_size=whole_number(name, "page_size", page_size, most=_LARGEST_PAGE),
             connections=self.in_flight,
+            pace=Pace(name, per_second),
         )
         self._make = Documents(
             source=name,

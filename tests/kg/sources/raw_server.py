@@ -12,10 +12,11 @@ FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Server:
-    """Answers each request with the same bytes, and keeps what was asked."""
+    """Answers each request with the same bytes, but for the ``first``; keeps what was asked."""
 
     def __init__(self, answer: bytes = FINE, *, wrap: Callable[..., socket.socket] | None = None):
         self.answer = answer
+        self.first: list[bytes] = []
         self.asked: list[bytes] = []
         self.connected = 0
         self._wrap = wrap
@@ -43,7 +44,7 @@ class Server:
                     self.asked.append(request)
                     self.at_work.release()
                     self.may_answer.wait(10)
-                    connection.sendall(self.answer)
+                    connection.sendall(self.first.pop(0) if self.first else self.answer)
                     if not self.keeps:
                         return
 

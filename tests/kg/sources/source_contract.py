@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from inspect import signature
 
 import pyoxigraph as ox
 import pytest
 
 from kg import iris
-from kg.errors import BadPayload, SourceUnavailable
+from kg.errors import BadPayload, SourceClosed, SourceUnavailable
 from kg.iris import EntityRef, Minter
 from kg.model import Snapshot
 from kg.normalise import Contexts, normalise
@@ -122,6 +123,21 @@ def tells_the_same_wherever_it_tells(case: Case) -> None:
             assert facts.setdefault(entity.iri, entity.statements) == entity.statements, entity.iri
 
 
+def asks_nobody_once_it_is_closed(case: Case) -> None:
+    """Whoever waits for its turn would keep the worker from stopping."""
+    if keeps_a_pace(type(case.source)):
+        case.source.close()
+        for ref in case.known:
+            with pytest.raises(SourceClosed):
+                case.source.fetch(ref)
+        with pytest.raises(SourceClosed):
+            list(case.source.list())
+
+
+def keeps_a_pace(kind: type) -> bool:
+    return "per_second" in signature(kind).parameters
+
+
 def can_be_mapped(case: Case) -> None:
     """Every document becomes an entity, in terms of the ontology, with parts that it leads to."""
     result = normalise(fetched(case), contexts=contexts_of(case.source))
@@ -149,6 +165,7 @@ CHECKS = (
     shows_in_lists_what_it_fetches,
     never_lists_half,
     tells_the_same_wherever_it_tells,
+    asks_nobody_once_it_is_closed,
     can_be_mapped,
 )
 

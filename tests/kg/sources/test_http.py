@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from kg.errors import SourceUnavailable
 from kg.sources.http import HttpClient
 from tests.kg.sources.raw_server import FINE, Server, serving
 
@@ -43,3 +51,70 @@ def test_a_system_that_begins_to_tag_its_answers_is_noticed() -> None:
         for number in ("x", *range(100, 120)):
             assert http.get(f"/{number}") == {}
         assert all(b"If-None-Match" in asked for asked in server.asked[-21:])
+
+
+def asks_to_wait(status: int, retry_after: str) -> bytes:
+    return (
+        f"HTTP/1.1 {status} Wait\r\nRetry-After: {retry_after}\r\nContent-Length: 4\r\n\r\nslow"
+    ).encode()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_system_that_wants_a_moment_is_given_it(status: int) -> None:
+    with serving() as server:
+        server.first = [asks_to_wait(status, "1")]
+        began = time.monotonic()
+        assert client(server).get("/x") == {}
+        assert time.monotonic() - began >= 1
+        assert len(server.asked) == 2
+
+
+def test_nobody_else_asks_meanwhile() -> None:
+    with serving() as server:
+        http = client(server)
+        server.first = [asks_to_wait(429, "1")]
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(http.get, "/x")
+            server.at_work.acquire(timeout=10)
+            while server.first:
+                time.sleep(0.001)
+            time.sleep(0.1)
+            began = time.monotonic()
+            assert http.get("/y") == {}
+            assert time.monotonic() - began >= 0.5
+            assert waiting.result(10) == {}
+
+
+def test_a_moment_may_be_a_date() -> None:
+    with serving() as server:
+        when = datetime.now(UTC) + timedelta(seconds=2)
+        server.first = [asks_to_wait(429, format_datetime(when, usegmt=True))]
+        assert client(server).get("/x") == {}
+        assert datetime.now(UTC) >= when - timedelta(seconds=1)  # a date has no fractions
+
+
+@pytest.mark.parametrize(
+    ("answer", "wanted"),
+    [
+        (asks_to_wait(429, "3600"), 3600),
+        (asks_to_wait(503, "3600"), 3600),
+        (asks_to_wait(429, "soon"), None),
+        (asks_to_wait(500, "1"), 1),
+    ],
+)
+def test_a_system_that_wants_to_be_left_alone_is_unavailable(
+    answer: bytes, wanted: int | None
+) -> None:
+    with serving(answer) as server:
+        with pytest.raises(SourceUnavailable) as caught:
+            client(server).get("/x")
+        assert len(server.asked) == 1
+        assert caught.value.details.get("retry_after") == wanted
+        assert ("to be asked again in" in str(caught.value)) is (wanted is not None)
+
+
+def test_a_system_that_always_wants_another_moment_is_unavailable_in_the_end() -> None:
+    with serving(asks_to_wait(429, "1")) as server:
+        with pytest.raises(SourceUnavailable, match="429"):
+            client(server).get("/x")
+        assert len(server.asked) == 5

@@ -228,7 +228,7 @@ def test_a_sweep_asks_for_whom_a_change_of_a_group_concerns(
         server.change(home, member=[ada])
         assert swept(worker, source).told == 1
         assert worker.drain().changed == 1
-    assert IN_HOME not in facts(source, source.fetch(person(MIA)))
+        assert IN_HOME not in facts(source, source.fetch(person(MIA)))
 
 
 def test_the_active_entry_describes_the_person(source: LdapSource, server: Slapd) -> None:
