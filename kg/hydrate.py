@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, TypeVar
@@ -25,6 +25,7 @@ from kg.events import Work
 from kg.iris import EntityRef
 from kg.model import Snapshot
 from kg.sources import Source, not_owned
+from kg.sources.remembered import new_enough_since
 
 Told = TypeVar("Told")
 
@@ -166,10 +167,13 @@ class _Asked:
         self._source = source
         self._changed = changed
         self._works: dict[EntityRef, Work] = {}
+        self._begun: dict[EntityRef, float] = {}
         self._todo: deque[EntityRef] = deque()
         self._threads = 0
         self._told: dict[EntityRef, Snapshot | MlgError] = {}
         self._first_told = 0.0
+        self._told_of: dict[EntityRef, float] = {}
+        """When that was begun which told of an entity last, if there is still earlier under way."""
 
     def under_way(self) -> Collection[EntityRef]:
         with self._changed:
@@ -178,6 +182,7 @@ class _Asked:
     def add(self, works: Collection[Work], *, executor: Executor) -> None:
         with self._changed:
             self._works |= {work.ref: work for work in works}
+            self._begun |= dict.fromkeys((work.ref for work in works), time.monotonic())
             if self._source is None:
                 name = next(iter(self._works)).source
                 error = UnknownSource(
@@ -199,30 +204,61 @@ class _Asked:
         return len(self._told) >= most or time.monotonic() - self._first_told >= after
 
     def take(self, most: int) -> Hydrated:
-        """All of it if the source failed, so that its failure is told of once."""
+        """What was begun last comes first. All of it if the source failed, which is told of once."""
         refs = list(self._told) if self.failed else list(islice(self._told, most))
+        begun = {ref: self._begun.pop(ref) for ref in refs}
+        refs.sort(key=begun.__getitem__, reverse=True)
         told = {ref: self._told.pop(ref) for ref in refs}
         self._first_told = time.monotonic()
+        snapshots = {
+            ref: self._without_older(answer, begun[ref])
+            for ref, answer in told.items()
+            if isinstance(answer, Snapshot)
+        }
+        self._note(snapshots, begun)
         return Hydrated(
             works={ref: self._works.pop(ref) for ref in told},
-            snapshots={ref: s for ref, s in told.items() if isinstance(s, Snapshot)},
+            snapshots=snapshots,
             unavailable={ref: e for ref, e in told.items() if isinstance(e, SourceUnavailable)},
             unusable={
                 ref: e for ref, e in told.items() if not isinstance(e, Snapshot | SourceUnavailable)
             },
         )
 
+    def _without_older(self, snapshot: Snapshot, begun: float) -> Snapshot:
+        """Without what it tells aside of entities of which something told that was begun later.
+
+        However long it took, it may have been told that first, and the later event is about what
+        changed since.
+        """
+        if not self._told_of:
+            return snapshot
+        own, aside = snapshot.documents[:1], snapshot.documents[1:]
+        newer = tuple(one for one in aside if self._told_of.get(one.ref, begun) <= begun)
+        return replace(snapshot, documents=(*own, *newer))
+
+    def _note(
+        self, snapshots: Mapping[EntityRef, Snapshot], begun: Mapping[EntityRef, float]
+    ) -> None:
+        earliest = min(self._begun.values(), default=float("inf"))
+        self._told_of = {ref: since for ref, since in self._told_of.items() if since > earliest}
+        for ref, snapshot in snapshots.items():
+            if begun[ref] > earliest:
+                for told in (ref, *(document.ref for document in snapshot.documents)):
+                    self._told_of[told] = max(begun[ref], self._told_of.get(told, 0.0))
+
     def give_up(self) -> None:
         """The rest stays in the inbox; what threads are asking for now is still told."""
         with self._changed:
             self.failed = True
             for ref in self._todo:
-                del self._works[ref]
+                del self._works[ref], self._begun[ref]
             self._todo.clear()
 
     def _ask(self, source: Source) -> None:
         while (ref := self._next()) is not None:
-            answer = _fetch(source, ref)
+            with new_enough_since(self._begun[ref]):
+                answer = _fetch(source, ref)
             with self._changed:
                 if not self._told:
                     self._first_told = time.monotonic()

@@ -12,19 +12,18 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections import OrderedDict
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from kg.errors import BadPayload, BadSetting, SourceUnavailable
 from kg.model import Payload
 from kg.sources.pace import Pace
+from kg.sources.remembered import Memory, Remembered
 from kg.sources.transport import Answer, Broken, TooLong, Transport
 
-_REMEMBERED: Final = 2_000
-"""Answers with an ETag that are kept, to ask for them again only if they changed."""
 _TOO_MANY: Final = 429
 _LONGEST_HOLD_SECONDS: Final = 60
 """How long a system may keep those waiting who are asking it; whom it wants gone for longer, goes."""
@@ -94,8 +93,7 @@ class HttpClient:
         self._pace = pace or Pace(source)
         self._session = _Session(sign_in)
         self._tags = _Tags()
-        self._known: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._memory = Memory()
         self._headers = {"Accept": accept, "User-Agent": "mlgraph", **(headers or {})}
         self._transport = Transport(
             self._url,
@@ -104,12 +102,29 @@ class HttpClient:
             max_bytes=max_answer_bytes,
         )
 
-    def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any | None:
+    def get(
+        self, path: str, query: Mapping[str, Any] | None = None, *, anew: bool = False
+    ) -> Any | None:
         """The JSON at a path under the address, or None if the system says that it has no such thing.
 
-        An answer with an ETag is asked for again on condition that it changed.
+        It may be known already, if the caller's `new_enough_since` allows that, and ``anew`` does not.
         """
-        return self.ask("GET", path, query=query)
+        target = _target(path, query)
+        known = self._memory.of(target)
+        if known is not None and known.is_new_enough and not anew:
+            return _json(path, known.body)
+        condition = {"If-None-Match": known.tag} if known is not None and known.tag else {}
+        asked = time.monotonic()
+        answer = self._answer("GET", path, target, headers=condition)
+        if answer is None:
+            return None
+        if answer.status == 304 and known is not None:
+            remembered = replace(known, asked=asked)
+        else:
+            tag = answer.headers.get("etag", "")
+            remembered = Remembered(body=answer.body, tag=tag, asked=asked)
+        self._memory.keep(target, remembered)
+        return _json(path, remembered.body)
 
     def ask(
         self,
@@ -119,30 +134,11 @@ class HttpClient:
         query: Mapping[str, Any] | None = None,
         body: Any | None = None,
     ) -> Any | None:
-        """One call; ``body`` is sent as JSON. `get` tells what it answers."""
-        target = f"{path}?{urlencode(query, doseq=True)}" if query else path
-        headers = dict(self._headers)
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        known = self._remembered(target) if method == "GET" else None
-        if known is not None:
-            headers["If-None-Match"] = known[0]
+        """One call, whose answer is not remembered; ``body`` is sent as JSON. `get` tells what it answers."""
         data = None if body is None else json.dumps(body).encode()
-        session = self._session.headers()
-        answer = self._send(method, path, target, headers | session, data)
-        if answer.status == 401 and session:
-            session = self._session.headers(instead_of=session)
-            answer = self._send(method, path, target, headers | session, data)
-        if answer.status == 304 and known is not None:
-            return _json(path, known[1])
-        if 200 <= answer.status < 300:
-            if answer.headers:
-                self._tags.came("etag" in answer.headers)
-            if tag := answer.headers.get("etag"):
-                self._remember(target, tag, answer.body)
-            return _json(path, answer.body)
-        self._refuse(path, answer)
-        return None
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        answer = self._answer(method, path, _target(path, query), headers=headers, data=data)
+        return None if answer is None else _json(path, answer.body)
 
     def down(self, what: str, *, retry_after: int = 0) -> SourceUnavailable:
         """The error that says that the system cannot serve us now."""
@@ -155,6 +151,29 @@ class HttpClient:
     def close(self) -> None:
         self._pace.close()
         self._transport.close()
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        data: bytes | None = None,
+    ) -> Answer | None:
+        """One that can be used: a success, or that what was asked for on condition is unchanged."""
+        headers = {**self._headers, **headers}
+        session = self._session.headers()
+        answer = self._send(method, path, target, headers | session, data)
+        if answer.status == 401 and session:
+            session = self._session.headers(instead_of=session)
+            answer = self._send(method, path, target, headers | session, data)
+        if answer.headers and 200 <= answer.status < 300:
+            self._tags.came("etag" in answer.headers)
+        if 200 <= answer.status < 300 or (answer.status == 304 and "If-None-Match" in headers):
+            return answer
+        self._refuse(path, answer)
+        return None
 
     def _send(
         self, method: str, path: str, target: str, headers: Mapping[str, str], data: bytes | None
@@ -202,19 +221,6 @@ class HttpClient:
         if told.status == 404:
             raise self.down(f"has no {self._path}{path}; url must be that of {self._system}")
         raise BadPayload(f"{path} answers {told.status}: {told.excerpt}")
-
-    def _remembered(self, target: str) -> tuple[str, bytes] | None:
-        with self._lock:
-            found = self._known.get(target)
-            if found is not None:
-                self._known.move_to_end(target)
-            return found
-
-    def _remember(self, target: str, tag: str, answer: bytes) -> None:
-        with self._lock:
-            self._known[target] = tag, answer
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
 
 
 class _Session:
@@ -302,6 +308,10 @@ def whole_number(source: str, setting: str, value: Any, *, most: int | None = No
         said = f"between 1 and {most}" if most else "above zero"
         raise BadSetting(f"[sources.{source}] {setting} = {value!r} is not a whole number {said}.")
     return value
+
+
+def _target(path: str, query: Mapping[str, Any] | None) -> str:
+    return f"{path}?{urlencode(query, doseq=True)}" if query else path
 
 
 def _json(path: str, data: bytes) -> Any:

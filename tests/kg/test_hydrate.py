@@ -150,6 +150,74 @@ def test_who_does_not_answer_is_left_in_peace(executor: ThreadPoolExecutor, cloc
     assert asking.may_ask("down")
 
 
+class Talkative(MemorySource):
+    """Tells of ``m1`` when it is asked for ``m0``, which may take as long as the ``gate`` is shut."""
+
+    in_flight = 2
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.asked, self.gate = threading.Event(), threading.Event()
+
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        told = super().fetch(ref)
+        if ref.key != "m0":
+            return told
+        aside = super().fetch(EntityRef("model", self.name, "m1"))
+        self.asked.set()
+        self.gate.wait(10)
+        return Snapshot(ref=ref, documents=(*told.documents, *aside.documents))
+
+
+@pytest.fixture
+def talkative(executor: ThreadPoolExecutor, clock: Clock) -> tuple[Talkative, Hydrator, list[Work]]:
+    source = Talkative("talkative")
+    return (
+        source,
+        hydrator(source, executor=executor, clock=clock, seconds=0),
+        works(source, count=2),
+    )
+
+
+def names(told: list[Hydrated]) -> list[list[str | None]]:
+    return [
+        [document.payload.get("name") for document in snapshot.documents]
+        for part in told
+        for snapshot in part.snapshots.values()
+    ]
+
+
+def test_what_was_told_aside_before_a_later_event_never_comes_after_it(
+    talkative: tuple[Talkative, Hydrator, list[Work]],
+) -> None:
+    source, asking, (whole, part) = talkative
+    source.put({"type": "model", "key": "m1", "name": "old"})
+    asking.begin("talkative", [whole])
+    source.asked.wait(10)
+    source.put({"type": "model", "key": "m1", "name": "new"})
+    asking.begin("talkative", [part])
+    told: list[Hydrated] = []
+    while not told:
+        told = asking.take(seconds=0.01, most=1)
+    assert names(told) == [["new"]]
+    source.gate.set()
+    assert names(everything(asking)) == [[None]], "of m0 alone"
+    asking.begin("talkative", [whole])
+    assert names(everything(asking)) == [[None, "new"]]
+
+
+def test_what_was_told_aside_after_an_event_is_taken(
+    talkative: tuple[Talkative, Hydrator, list[Work]],
+) -> None:
+    source, asking, (whole, part) = talkative
+    source.gate.set()
+    asking.begin("talkative", [part])
+    asking.begin("talkative", [whole])
+    told = names(everything(asking))
+    assert [None, None] in told
+    assert len(told) == 2
+
+
 class Tired(MemorySource):
     """Says for how long it wants to be left alone."""
 

@@ -114,7 +114,7 @@ class Client:
         }
         tries = 1
         while True:
-            answer = self._object(path, self._http.get(path, asked))
+            answer = self._object(path, self._http.get(path, asked, anew=tries > 1))
             if answer is None:
                 raise self._http.down(f"says that {path} does not exist")
             if items not in answer:

@@ -6,6 +6,7 @@ the contract on purpose can show that it notices.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import signature
@@ -20,6 +21,7 @@ from kg.model import Snapshot
 from kg.normalise import Contexts, normalise
 from kg.resources import data_dir
 from kg.sources import ListsWhole, Source
+from kg.sources.remembered import new_enough_since
 from kg.terms import Statement, iri_of
 
 MINTER = Minter("http://kg.example")
@@ -123,6 +125,14 @@ def tells_the_same_wherever_it_tells(case: Case) -> None:
             assert facts.setdefault(entity.iri, entity.statements) == entity.statements, entity.iri
 
 
+def tells_the_same_of_what_is_asked_for_together(case: Case) -> None:
+    """Then an answer may serve several."""
+    listed = list(case.source.list())
+    one_by_one = [case.source.fetch(ref) for ref in listed]
+    with new_enough_since(time.monotonic()):
+        assert [case.source.fetch(ref) for ref in listed] == one_by_one
+
+
 def asks_nobody_once_it_is_closed(case: Case) -> None:
     """Whoever waits for its turn would keep the worker from stopping."""
     if keeps_a_pace(type(case.source)):
@@ -165,6 +175,7 @@ CHECKS = (
     shows_in_lists_what_it_fetches,
     never_lists_half,
     tells_the_same_wherever_it_tells,
+    tells_the_same_of_what_is_asked_for_together,
     asks_nobody_once_it_is_closed,
     can_be_mapped,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from kg.iris import PREFIXES, EntityRef
 from kg.normalise import Contexts, normalise
 from kg.sources import Source
 from kg.sources.feast import FeastSource
+from kg.sources.remembered import new_enough_since
 from kg.terms import ntriples, text_of
 from tests.kg.sources.entity_facts import compact, facts
 from tests.kg.sources.feast_replay import Replay, ref
@@ -674,3 +676,14 @@ def test_wrong_settings(setting: dict[str, Any]) -> None:
     given: dict[str, Any] = {"url": "http://127.0.0.1:1", "project": "aurora", **setting}
     with pytest.raises(BadSetting, match=r"sources\.feast"):
         FeastSource("feast", **given)
+
+
+def test_features_that_changed_together_are_read_from_one_page(
+    replay: Replay, source: FeastSource
+) -> None:
+    features = [one for one in source.list() if one.type == "feature"]
+    before = len(replay.asked)
+    with new_enough_since(time.monotonic()):
+        assert not any(source.fetch(feature).gone for feature in features)
+    asked = replay.asked[before:]
+    assert len(asked) == len(set(asked)) < len(features)

@@ -6,11 +6,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
 from kg.errors import SourceUnavailable
 from kg.sources.http import HttpClient
+from kg.sources.remembered import Memory, Remembered, new_enough_since
 from tests.kg.sources.raw_server import FINE, Server, serving
 
 TAGGED = FINE.replace(b"Content-Length", b'ETag: "a"\r\nContent-Length')
@@ -118,3 +120,69 @@ def test_a_system_that_always_wants_another_moment_is_unavailable_in_the_end() -
         with pytest.raises(SourceUnavailable, match="429"):
             client(server).get("/x")
         assert len(server.asked) == 5
+
+
+def test_what_is_asked_for_together_is_asked_for_once() -> None:
+    with serving() as server:
+        http = client(server)
+        http.get("/x")
+        with new_enough_since(time.monotonic()):
+            for _ in range(3):
+                assert http.get("/x") == http.get("/y", {"of": "x"}) == {}
+        assert len(server.asked) == 3, "what was known before does not count"
+        with new_enough_since(time.monotonic()):
+            http.get("/x")
+        http.get("/x")
+        assert len(server.asked) == 5
+
+
+def test_a_second_look_is_one() -> None:
+    with serving() as server, new_enough_since(time.monotonic()):
+        http = client(server)
+        http.get("/x")
+        http.get("/x", anew=True)
+        assert len(server.asked) == 2
+
+
+def test_what_threads_ask_for_together_serves_them_all() -> None:
+    with serving() as server, ThreadPoolExecutor(2) as pool:
+        http, since = client(server), time.monotonic()
+
+        def ask() -> Any:
+            with new_enough_since(since):
+                return http.get("/x")
+
+        assert pool.submit(ask).result(10) == pool.submit(ask).result(10) == {}
+        assert len(server.asked) == 1
+
+
+def test_an_answer_that_has_not_changed_is_new_again() -> None:
+    with serving(TAGGED) as server:
+        http = client(server)
+        http.get("/x")
+        server.answer = UNCHANGED
+        with new_enough_since(time.monotonic()):
+            assert http.get("/x") == http.get("/x") == {}
+        assert len(server.asked) == 2
+
+
+def test_a_refusal_is_not_remembered() -> None:
+    with serving() as server, new_enough_since(time.monotonic()):
+        server.first = [b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}"]
+        http = client(server)
+        assert http.get("/x") is None
+        assert http.get("/x") == {}
+
+
+def test_the_memory_keeps_to_its_limits() -> None:
+    memory = Memory(most=3, most_bytes=10)
+    for target in "abcd":
+        memory.keep(target, Remembered(body=b"xx", tag="t", asked=0.0))
+        memory.of("a")
+    assert [target for target in "abcd" if memory.of(target)] == ["a", "c", "d"]
+    memory.keep("a", Remembered(body=b"x" * 9, tag="t", asked=0.0))
+    assert [target for target in "abcd" if memory.of(target)] == ["a"]
+    memory.keep("a", Remembered(body=b"x" * 11, tag="t", asked=0.0))
+    assert memory.of("a") is None
+    memory.keep("a", Remembered(body=b"x" * 10, tag="t", asked=0.0))
+    assert memory.of("a") is not None
