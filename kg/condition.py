@@ -89,6 +89,7 @@ class Condition:
             lag_p50=_percentile(row, 0.50),
             lag_p95=_percentile(row, 0.95),
             healed=row.healed,
+            refused=row.refused,
             last_error=error,
         )
 

@@ -124,6 +124,8 @@ class SourceUnavailable(SystemFailure):
 class SourceClosed(SourceUnavailable):
     """Nothing is wrong with the source: it was closed while somebody was asking it."""
 
+    code = "source-closed"
+
 
 class BadPayload(SystemFailure):
     code = "bad-payload"

@@ -29,6 +29,18 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What a source told of its own accord (by a webhook): thin events.
+
+    ``delivery`` is the same whenever this notice is sent again, and that of no other; empty if
+    nothing in it is, for then the same may be told twice because it happened twice.
+    """
+
+    events: tuple[Event, ...] = ()
+    delivery: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One entity as its source describes it, in the source's own JSON.
 

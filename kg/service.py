@@ -24,6 +24,7 @@ from kg.entity import Portrayer
 from kg.errors import (
     BadEvent,
     Gone,
+    NotAuthentic,
     NotFound,
     UnknownSource,
 )
@@ -159,11 +160,19 @@ class Service:
             )
 
     def notices(self, source: str, headers: Mapping[str, str], body: bytes) -> int:
-        """Takes a source's own notice (its webhook). Raises `UnknownSource`, `NotAuthentic`, …"""
+        """Takes a source's own notice (its webhook); one that has come before is passed over.
+
+        Raises `UnknownSource`, `NotAuthentic` (which is counted), `BadEvent`. Answers how many events.
+        """
         connected = self.source(source)
         if not isinstance(connected, Notifies):
             raise NotFound(f"Source {source!r} sends no notices; send events to /events.")
-        return self.inbox.publish(connected.notices(headers, body))
+        try:
+            notice = connected.notice(headers, body)
+        except NotAuthentic:
+            self.inbox.refused(source)
+            raise
+        return self.inbox.hear(source, notice)
 
     def lineage(self, data: bytes) -> int:
         """Takes OpenLineage events, one or a list; they are on disk when this returns.

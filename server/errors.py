@@ -50,7 +50,7 @@ KINDS: Final[dict[type[errors.MlgError], Kind]] = {
     errors.BadQuery: Kind(400, "Unreadable query", "the SPARQL, or its request, is malformed"),
     errors.QueryRefused: Kind(400, "Query refused", "legal SPARQL that is not run here"),
     errors.BadSetting: Kind(500, "Wrong setting", "the installation is configured wrongly"),
-    errors.NotAuthentic: Kind(403, "Not authentic", "a signature is missing, wrong or too old"),
+    errors.NotAuthentic: Kind(401, "Not authentic", "a signature is missing, wrong or too old"),
     errors.NotFound: Kind(404, "Not found", "nothing is known under that name"),
     errors.UnknownSource: Kind(404, "Unknown source", "no source of that name is configured"),
     errors.Gone: Kind(410, "Gone", "it was known, and its source no longer has it"),
@@ -61,6 +61,9 @@ KINDS: Final[dict[type[errors.MlgError], Kind]] = {
     errors.Busy: Kind(503, "Busy", "nothing is broken; come back in a moment", 1),
     errors.SystemFailure: Kind(500, "System failure", "this system cannot work now"),
     errors.SourceUnavailable: Kind(502, "Source unavailable", "a source does not answer", 30),
+    errors.SourceClosed: Kind(
+        503, "Source closed", "we are stopping, and ask a source no more", 10
+    ),
     errors.BadPayload: Kind(502, "Bad payload", "a source answered something unusable"),
     errors.StoreUnavailable: Kind(503, "Store unavailable", "the store cannot be used now", 10),
     errors.MissingExtra: Kind(501, "Not installed", "an optional library is not installed"),
@@ -68,6 +71,8 @@ KINDS: Final[dict[type[errors.MlgError], Kind]] = {
 }
 """By class; a class that is not here is told like its nearest ancestor."""
 
+_CHALLENGE: Final = "Signature"
+"""The way to be believed that a 401 has to offer (RFC 9110, 15.5.2): as a source's kind tells."""
 _OF_SIZE: Final = ("rows", "bytes")
 
 
@@ -108,6 +113,8 @@ def _told(error: errors.MlgError) -> Response:
     level = logging.WARNING if isinstance(error, errors.SystemFailure) else logging.INFO
     _log.log(level, "%s %r: %s: %s", request.method, request.path, error.code, error)
     answer = mark(respond(problem_of(error)), error=error)
+    if isinstance(error, errors.NotAuthentic):
+        answer.headers["WWW-Authenticate"] = _CHALLENGE
     if isinstance(error, errors.UnsupportedFormat) and request.content_encoding:
         answer.headers["Accept-Encoding"] = "identity"
     return answer

@@ -221,10 +221,10 @@ def sources(settings: Settings, as_data: bool) -> None:
         output.data(found)
         return
     header = ("source", "kind", "state", "entities", "complete", "lag p50", "lag p95", "healed",
-              "pending", "retrying", "dead", "last event", "last sweep", "last error")  # fmt: skip
+              "refused", "pending", "retrying", "dead", "last event", "last sweep", "last error")  # fmt: skip
     rows = [
         (s.name, s.kind, s.state, s.entities, _percent(s.completeness), _seconds(s.lag_p50),
-         _seconds(s.lag_p95), s.healed, s.pending, s.retrying, s.dead, s.last_event,
+         _seconds(s.lag_p95), s.healed, s.refused, s.pending, s.retrying, s.dead, s.last_event,
          s.last_sweep, s.last_error)
         for s in found
     ]  # fmt: skip

@@ -2,8 +2,9 @@
 
 from kg.events.bridge import Bridge
 from kg.events.bus import INBOX, open_bus
-from kg.events.inbox import GOES_ON, Inbox, Request, SourceRow, Sweep, Work
+from kg.events.inbox import GOES_ON, Inbox
 from kg.events.letters import MOST_KEPT, Letter, Letters
+from kg.events.rows import Request, SourceRow, Sweep, Work
 
 __all__ = [
     "GOES_ON",

@@ -13,7 +13,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
@@ -22,83 +21,22 @@ from uuid import uuid4
 
 from kg.errors import BadInput, NotFound, SystemFailure
 from kg.events import sql
+from kg.events.rows import FIRST_SWEEP, REFERENCE, SWEEP, Request, SourceRow, Sweep, Work
 from kg.iris import EntityRef
-from kg.model import Event, utc_now
+from kg.model import Event, Notice, utc_now
 
 GOES_ON: Final = timedelta(hours=1)
 """How long after a sweep was interrupted the next goes on with it, in place of beginning anew."""
 
+KNOWN_AGAIN: Final = timedelta(hours=2)
+"""How long a notice is known again: longer than any source lets one be old that has a date."""
+
 ASKED_AGAIN: Final = timedelta(days=1)
 """How soon what its source knew nothing of is asked for again, because something refers to it."""
 
-_REFERENCE = "reference:"
-"""With this begins the event's id when nothing but a reference tells of an entity."""
-_SWEEP = "sweep:"
-"""With this begins the event's id when a sweep tells of an entity."""
-_FIRST_SWEEP = "sweep:first:"
-"""With this, when it is the first sweep of the source, to which all is new."""
 _SCHEMA = Path(__file__).parent / "schema.sql"
 _REMEMBERED = 500
 """Latest waits from event to commit that are kept of each source."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """An entity to hydrate; ``told`` is how many events had told of it when it was taken."""
-
-    ref: EntityRef
-    event_id: str
-    told: int
-    attempts: int
-    received_at: datetime
-
-    @property
-    def is_event(self) -> bool:
-        """Whether its source told of it, and not we ourselves."""
-        return not self.event_id.startswith((_SWEEP, _REFERENCE))
-
-    @property
-    def heals(self) -> bool:
-        """Whether a change of it is one that an event should have told of."""
-        return self.event_id.startswith(_SWEEP) and not self.event_id.startswith(_FIRST_SWEEP)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """Something that a person asks to be written."""
-
-    id: str
-    kind: str
-    body: bytes
-    format: str
-    sent_by: str
-    state: Literal["pending", "done", "refused"]
-    outcome: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
-    """A sweep of one source under way; ``id`` is that of the events by which it tells of entities."""
-
-    id: str
-    began: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRow:
-    """The counts and times of one source."""
-
-    pending: int = 0
-    retrying: int = 0
-    dead: int = 0
-    last_event: datetime | None = None
-    last_success: datetime | None = None
-    last_sweep: datetime | None = None
-    last_error: str | None = None
-    failing: bool = False
-    listed: int | None = None
-    healed: int = 0
-    lags: tuple[float, ...] = ()
 
 
 _TICK = 1e-6
@@ -128,6 +66,24 @@ class Inbox:
         with self._write() as db:
             _tell(db, rows)
         return len(rows)
+
+    def hear(self, source: str, notice: Notice) -> int:
+        """`publish` for a notice of a source; nothing if it has come before, within `KNOWN_AGAIN`."""
+        rows = self._rows(notice.events)
+        now = self._now()
+        with self._write() as db:
+            if notice.delivery:
+                db.execute(sql.DELIVERIES_FORGOTTEN, ((now - KNOWN_AGAIN).timestamp(),))
+                delivery = source, notice.delivery, now.timestamp()
+                if not db.execute(sql.DELIVERED, delivery).rowcount:
+                    return 0
+            _tell(db, rows)
+        return len(rows)
+
+    def refused(self, source: str) -> None:
+        """Counts a notice of a source that could not be believed."""
+        with self._write() as db:
+            db.execute(sql.REFUSED, (source,))
 
     def publish_all(self, messages: Iterable[Iterable[Event]]) -> int:
         """The events of several messages, all or none."""
@@ -193,7 +149,7 @@ class Inbox:
         with self._write() as db:
             for number, (kind, key) in enumerate(found):
                 ref = EntityRef(kind, source, key)
-                event = kind.replace("-", "_") + ".referenced", f"{_REFERENCE}{ref}"
+                event = kind.replace("-", "_") + ".referenced", f"{REFERENCE}{ref}"
                 db.execute(sql.TURN_TO, (source, kind, key, *event, now + number * _TICK))
                 db.execute(sql.AWAITED_NO_MORE, (source, kind, key))
         return len(found)
@@ -281,7 +237,7 @@ class Inbox:
             if row is None or anew:
                 known = db.execute(sql.SOURCE, (source,)).fetchone()
                 is_first = known is None or known[2] is None
-                row = f"{_FIRST_SWEEP if is_first else _SWEEP}{uuid4()}", now
+                row = f"{FIRST_SWEEP if is_first else SWEEP}{uuid4()}", now
                 db.execute(sql.SWEEP_BEGINS, (source, *row, now))
         return Sweep(id=row[0], began=_time(row[1]))
 
@@ -321,6 +277,7 @@ class Inbox:
         event, success, sweep, error, failing = row
         trust = self._db.execute(sql.TRUSTED, (name,)).fetchone() or (None, 0, "[]")
         listed, healed, lags = trust
+        (refused,) = self._db.execute(sql.REFUSALS, (name,)).fetchone() or (0,)
         return SourceRow(
             pending=counts.get("pending", 0),
             retrying=counts.get("retrying", 0),
@@ -332,6 +289,7 @@ class Inbox:
             failing=bool(failing),
             listed=listed,
             healed=healed,
+            refused=refused,
             lags=tuple(json.loads(lags)),
         )
 

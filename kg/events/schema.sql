@@ -51,6 +51,21 @@ CREATE TABLE IF NOT EXISTS trust (
     lags   TEXT NOT NULL DEFAULT '[]'
 );
 
+-- The notices of sources that have come lately, so that one that comes again is known.
+CREATE TABLE IF NOT EXISTS delivery (
+    source TEXT NOT NULL,
+    id     TEXT NOT NULL,
+    at     REAL NOT NULL,
+    PRIMARY KEY (source, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS delivery_at ON delivery (at);
+
+-- How many notices could not be believed.
+CREATE TABLE IF NOT EXISTS refusal (
+    source  TEXT PRIMARY KEY,
+    notices INTEGER NOT NULL
+);
+
 -- How each source does, as the worker sees it.
 CREATE TABLE IF NOT EXISTS source (
     name         TEXT PRIMARY KEY,

@@ -9,6 +9,13 @@ HEARD = """
 INSERT INTO source (name, last_event) VALUES (?, ?)
 ON CONFLICT DO UPDATE SET last_event = excluded.last_event
 """
+DELIVERED = "INSERT INTO delivery (source, id, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+DELIVERIES_FORGOTTEN = "DELETE FROM delivery WHERE at < ?"
+REFUSED = """
+INSERT INTO refusal (source, notices) VALUES (?, 1)
+ON CONFLICT DO UPDATE SET notices = notices + 1
+"""
+REFUSALS = "SELECT notices FROM refusal WHERE source = ?"
 DUE = """
 SELECT source, type, key, event_id, told, attempts, received_at FROM work
 WHERE source = ? AND state = 'pending' AND next_try <= ? ORDER BY next_try, received_at LIMIT ?

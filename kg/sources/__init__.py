@@ -32,7 +32,7 @@ from typing import Any, ClassVar, Final, Protocol, runtime_checkable
 from kg.config import SourceSettings
 from kg.errors import BadSetting, MissingExtra, NotFound
 from kg.iris import EntityRef
-from kg.model import Event, Snapshot
+from kg.model import Notice, Snapshot
 
 
 @runtime_checkable
@@ -86,8 +86,8 @@ class ListsWhole(Protocol):
 class Notifies(Protocol):
     """A source that sends notices of its own, which arrive at ``/webhooks/{source}``."""
 
-    def notices(self, headers: Mapping[str, str], body: bytes) -> list[Event]:
-        """The thin events in one notice. Raises `NotAuthentic` or `BadEvent`. Calls nobody."""
+    def notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """What one notice tells. Raises `NotAuthentic` or `BadEvent`. Calls nobody."""
         ...
 
 

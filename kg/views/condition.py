@@ -16,7 +16,8 @@ class SourceStatus:
 
     ``completeness`` is the part of what the source had at its last sweep that the graph has; ``lag``
     is in seconds, from an event's arrival to the commit of what it told of; ``healed`` counts the
-    changes that no event told of, and a sweep found. ``event_types`` are the events that it may be
+    changes that no event told of, and a sweep found; ``refused`` the notices that it may not have
+    sent, since they were not signed as they should be. ``event_types`` are the events that it may be
     told of by, such as ``model_version.*``.
     """
 
@@ -35,6 +36,7 @@ class SourceStatus:
     lag_p50: float | None = None
     lag_p95: float | None = None
     healed: int = 0
+    refused: int = 0
     last_error: str | None = None
 
 

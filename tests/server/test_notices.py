@@ -49,16 +49,17 @@ def notice(*, at: float) -> tuple[bytes, dict[str, str]]:
     return body, {"Content-Type": "application/json", "X-GrowthBook-Signature": digest}
 
 
-def test_a_notice_with_the_right_signature_is_taken_and_a_second_time_too(
-    client: FlaskClient,
-) -> None:
+def test_a_notice_with_the_right_signature_is_taken_once(client: FlaskClient) -> None:
     body, headers = notice(at=time.time())
-    for _ in range(2):
+    for accepted in (1, 0, 0):
         answer = client.post(URL, data=body, headers=headers)
-        assert (answer.status_code, answer.json) == (202, {"accepted": 1})
+        assert (answer.status_code, answer.json) == (202, {"accepted": accepted})
+    another, signed = notice(at=time.time() + 1)
+    answer = client.post(URL, data=another, headers=signed)
+    assert answer.json == {"accepted": 1}, "of the same thing, which has changed again"
 
 
-def test_a_wrong_signature_and_an_old_notice_are_refused(client: FlaskClient) -> None:
+def test_what_is_not_signed_as_it_should_be_is_refused_and_counted(client: FlaskClient) -> None:
     body, headers = notice(at=time.time())
     old, signed = notice(at=time.time() - 7200)
     for sent, given in (
@@ -68,4 +69,9 @@ def test_a_wrong_signature_and_an_old_notice_are_refused(client: FlaskClient) ->
     ):
         answer = client.post(URL, data=sent, headers=given)
         assert answer.json is not None
-        assert (answer.status_code, answer.json["code"]) == (403, "not-authentic")
+        assert (answer.status_code, answer.json["code"]) == (401, "not-authentic")
+        assert answer.headers["WWW-Authenticate"] == "Signature"
+    [source] = client.get("/api/v1/sources").json["sources"]
+    assert (source["refused"], source["pending"]) == (3, 0), "and nothing is queued"
+    page = client.get("/sources", headers={"Accept": "text/html"}).text
+    assert '<td class="number">3</td>' in page

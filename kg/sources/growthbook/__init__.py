@@ -45,7 +45,7 @@ out. An owner who is given by name or by GrowthBook's own id is left out.
 
 Notices: add an event webhook (Settings, Webhooks) with the address ``…/webhooks/{source}``, the
 payload JSON and the events ``experiment.…`` and ``feature.…``; its secret is ``webhook_secret``. Its
-signature holds for the body alone; of a repeated one nothing but the names is used, and one that
+signature holds for the body alone. One that comes again is passed over, and one that
 says it is over an hour old is refused. SDK webhooks, which sign as Standard Webhooks do, are checked
 and answered too, but name no experiment: they bring nothing. Metrics send no notices; the sweep
 finds their changes.
@@ -70,7 +70,7 @@ from typing import Any, ClassVar, Final
 
 from kg.errors import BadIri, BadPayload
 from kg.iris import EntityRef
-from kg.model import Document, Event, Snapshot, utc_now
+from kg.model import Document, Notice, Snapshot, utc_now
 from kg.sources import not_owned
 from kg.sources.answers import required
 from kg.sources.growthbook import webhooks
@@ -145,13 +145,16 @@ class GrowthbookSource:
         for metric in self._ask.metrics():
             yield self._ref("metric", required(metric, "id"))
 
-    def notices(self, headers: Mapping[str, str], body: bytes) -> builtins.list[Event]:
+    def notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         now = self._now()
         setting = f"[sources.{self.name}] webhook_secret"
         delivery = webhooks.authenticate(
             headers, body, secret=self._secret, setting=setting, now=now
         )
-        return webhooks.events(self.name, body, delivery=delivery, now=now)
+        events = webhooks.events(self.name, body, delivery=delivery, now=now)
+        # Without its moment a body may be the same as of an earlier notice.
+        is_dated = all(event.time for event in events)
+        return Notice(events=tuple(events), delivery=delivery if is_dated else "")
 
     def close(self) -> None:
         self._ask.close()

@@ -66,7 +66,6 @@ A listing is not one moment: what it lacks is gone only if ``fetch`` agrees.
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -74,7 +73,7 @@ from typing import ClassVar
 
 from kg.errors import BadPayload
 from kg.iris import EntityRef
-from kg.model import Event, Snapshot, utc_now
+from kg.model import Notice, Snapshot, utc_now
 from kg.sources import not_owned
 from kg.sources.http import checked_url, credentials, positive, whole_number
 from kg.sources.mlflow import webhooks
@@ -157,7 +156,7 @@ class MlflowSource:
     def list_whole(self) -> Iterator[Snapshot | EntityRef]:
         return iter(Listing(self._client, self._make))
 
-    def notices(self, headers: Mapping[str, str], body: bytes) -> builtins.list[Event]:
+    def notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         delivery = webhooks.authenticate(
             headers,
             body,
@@ -165,7 +164,8 @@ class MlflowSource:
             setting=f"[sources.{self.name}] webhook_secret",
             now=self._now(),
         )
-        return webhooks.events(self.name, body, delivery=delivery)
+        events = webhooks.events(self.name, body, delivery=delivery)
+        return Notice(events=tuple(events), delivery=delivery)
 
     def close(self) -> None:
         self._client.close()

@@ -19,6 +19,7 @@ JSON-LD contexts in a folder of yours. Settings::
     in_flight = 4                         # calls at a time
     webhook_secret = "env:TRACKER_HOOK"   # without it notices are refused
     webhook_header = "X-Signature-256"    # has the HMAC-SHA256 of the body in hex
+    webhook_id_header = "X-Delivery"      # has what is the same when a notice is sent again, if any does
     notice_type = "entity.kind"           # where a notice has its type,
     notice_key = "entity.id"              # and the field or fields of the key
     notice_types = { Deploy = "deployment" }  # the tool's words for types, if it has its own
@@ -83,7 +84,7 @@ from typing import Any, cast
 
 from kg.errors import BadIri, BadPayload
 from kg.iris import EntityRef
-from kg.model import Document, Event, Payload, Snapshot
+from kg.model import Document, Notice, Payload, Snapshot
 from kg.sources import Source, not_owned
 from kg.sources.http import positive
 from kg.sources.pace import Pace
@@ -125,6 +126,7 @@ class RestSource:
         in_flight: int = 4,
         webhook_secret: str = "",
         webhook_header: str = "X-Signature-256",
+        webhook_id_header: str = "",
         notice_type: str = "type",
         notice_key: str = "key",
         notice_types: Mapping[str, str] | None = None,
@@ -141,6 +143,7 @@ class RestSource:
             self.types,
             secret=webhook_secret,
             header=webhook_header,
+            id_header=webhook_id_header,
             type=notice_type,
             key=notice_key,
             words=notice_types or {},
@@ -185,9 +188,8 @@ class RestSource:
             except BadPayload:
                 yield ref  # `fetch` tells what is wrong with it
 
-    def notices(self, headers: Mapping[str, str], body: bytes) -> builtins.list[Event]:
-        self._notices.authenticate(headers, body)
-        return self._notices.events(body)
+    def notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        return self._notices.notice(headers, body)
 
     def close(self) -> None:
         self._calls.close()

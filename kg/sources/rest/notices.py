@@ -1,7 +1,8 @@
 """A tool's webhooks as thin events: who sent this, and which entities may have changed.
 
 Only the type and the key in a notice are used. Its signature has no date, so an old notice can be
-sent again by whoever saw it: that asks the tool once more, and no harm is done.
+sent again by whoever saw it: that asks the tool once more, and no harm is done. The hash of a body
+tells no notice from another of the same thing, so one is only known again by what the tool says.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from kg.errors import BadEvent, BadIri, BadPayload, BadSetting, NotAuthentic
 from kg.iris import EntityRef
-from kg.model import Event
+from kg.model import Event, Notice
 from kg.sources.rest.places import Key, value_at
 from kg.sources.rest.tables import Table
 
@@ -33,17 +34,27 @@ class Notices:
     source: str
     secret: str
     header: str
+    id_header: str
     type: str
     key: Key
     words: Mapping[str, str]
 
+    def notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Raises `NotAuthentic` and `BadEvent`."""
+        given = {name.lower(): value for name, value in headers.items()}
+        self.authenticate(given, body)
+        delivery = given.get(self.id_header.lower(), "").strip() if self.id_header else ""
+        return Notice(events=tuple(self.events(body)), delivery=delivery)
+
     def authenticate(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Checks the signature: HMAC-SHA256 over the body, in hex. Raises `NotAuthentic`."""
+        """Checks the signature: HMAC-SHA256 over the body, in hex; names of headers in lower case.
+
+        Raises `NotAuthentic`.
+        """
         setting = f"[sources.{self.source}] webhook_secret"
         if not self.secret:
             raise NotAuthentic(f"Notices are refused: set {setting} to the webhook's secret.")
-        given = {name.lower(): value for name, value in headers.items()}
-        signature = given.get(self.header.lower(), "").strip()
+        signature = headers.get(self.header.lower(), "").strip()
         if not signature:
             raise NotAuthentic(f"The notice is not signed: it has no header {self.header}.")
         expected = hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
@@ -85,11 +96,12 @@ def read_notices(
     *,
     secret: Any,
     header: Any,
+    id_header: Any,
     type: Any,
     key: Any,
     words: Any,
 ) -> Notices:
-    given = {"webhook_secret": secret, "webhook_header": header}
+    given = {"webhook_secret": secret, "webhook_header": header, "webhook_id_header": id_header}
     given |= {"notice_type": type, "notice_key": key, "notice_types": words}
     table = Table(f"[sources.{source}]", given)
     known = table.flat("notice_types") or {name: name for name in types}
@@ -100,6 +112,7 @@ def read_notices(
         source=source,
         secret=table.text("webhook_secret"),
         header=table.text("webhook_header"),
+        id_header=table.text("webhook_id_header"),
         type=table.place("notice_type"),
         key=table.key("notice_key"),
         words=known,

@@ -60,14 +60,13 @@ moment: what it lacks is gone only if ``fetch`` agrees.
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar, Final
 
 from kg.errors import BadIri, BadPayload
 from kg.iris import EntityRef
-from kg.model import Document, Event, Payload, Snapshot
+from kg.model import Document, Notice, Payload, Snapshot
 from kg.sources import not_owned
 from kg.sources.answers import integer, part, required, text
 from kg.sources.http import checked_url, positive, whole_number
@@ -145,10 +144,11 @@ class UnleashSource:
             seen = dict.fromkeys(d.ref for d in self._make.experiment(whole, tags=[], owner=""))
             yield from seen
 
-    def notices(self, headers: Mapping[str, str], body: bytes) -> builtins.list[Event]:
+    def notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
         setting = f"[sources.{self.name}] webhook_secret"
         webhooks.authenticate(headers, secret=self._secret, setting=setting)
-        return webhooks.events(self.name, body)
+        events = webhooks.events(self.name, body)
+        return Notice(events=tuple(events), delivery=events[0].event_id if events else "")
 
     def close(self) -> None:
         self._ask.close()

@@ -1,7 +1,8 @@
 """Unleash's webhook as thin events: who sent this, and which entities may have changed.
 
 Unleash signs nothing; it sends an ``Authorization`` header that was agreed on. So a notice can be
-repeated by whoever reads one, which does no harm: nothing but the names in it is used.
+repeated by whoever reads one, which does no harm: one that came lately is known by its id, and of
+another nothing but the names is used.
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from kg.errors import BadInput, NotFound
 from kg.events import Inbox
-from kg.events.inbox import ASKED_AGAIN
+from kg.events.inbox import ASKED_AGAIN, KNOWN_AGAIN
 from kg.iris import EntityRef
-from kg.model import Event
+from kg.model import Event, Notice
+from kg.sources.growthbook.webhooks import EVENT_WINDOW_SECONDS
 
 
 class Clock:
@@ -52,6 +53,43 @@ def test_an_entity_is_worked_on_once_however_often_it_is_told_of(inbox: Inbox) -
     ]
     inbox.done(works)
     assert inbox.take(10, source="test") == [] and inbox.pending() == 0
+
+
+def notice(*events: Event, delivery: str) -> Notice:
+    return Notice(events=events, delivery=delivery)
+
+
+def test_a_notice_is_heard_once_and_for_each_source_apart(inbox: Inbox, clock: Clock) -> None:
+    told = notice(event("a"), event("b"), delivery="d-1")
+    assert [inbox.hear("test", told) for _ in range(2)] == [2, 0]
+    inbox.done(inbox.take(10, source="test"))
+    assert inbox.hear("test", told) == 0 and inbox.pending() == 0
+    assert inbox.hear("other", told) == 2
+    assert inbox.hear("test", notice(event("a"), delivery="d-2")) == 1
+    clock.pass_by(KNOWN_AGAIN.total_seconds() + 1)
+    assert inbox.hear("test", notice(event("a"), delivery="d-3")) == 1
+    assert inbox.hear("test", told) == 2, "it is not known for ever"
+
+
+def test_a_notice_without_an_id_is_heard_each_time(inbox: Inbox) -> None:
+    assert [inbox.hear("test", notice(event("a"), delivery="")) for _ in range(2)] == [1, 1]
+
+
+def test_a_notice_that_could_not_be_kept_may_come_again(inbox: Inbox) -> None:
+    odd = Event(ref=EntityRef("model", "test", "a"), event_type="x\ud800", event_id="e")
+    with pytest.raises(BadInput):
+        inbox.hear("test", notice(odd, delivery="d"))
+    assert inbox.hear("test", notice(event("a"), delivery="d")) == 1
+
+
+def test_a_notice_is_known_for_longer_than_it_may_be_old() -> None:
+    assert KNOWN_AGAIN.total_seconds() > EVENT_WINDOW_SECONDS + 300
+
+
+def test_refused_notices_are_counted(inbox: Inbox) -> None:
+    for name in ("test", "other", "test"):
+        inbox.refused(name)
+    assert [inbox.source(name).refused for name in ("test", "other", "third")] == [2, 1, 0]
 
 
 def test_what_is_told_meanwhile_stays_to_be_done(inbox: Inbox) -> None:

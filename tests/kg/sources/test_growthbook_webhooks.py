@@ -70,7 +70,7 @@ def standard(body: bytes, *, at: datetime = NOW, key: bytes, id: str = "msg_1") 
 
 
 def refs(body: bytes) -> list[EntityRef]:
-    return [event.ref for event in source().notices(signed(body), body)]
+    return [event.ref for event in source().notice(signed(body), body).events]
 
 
 def test_it_notifies() -> None:
@@ -82,7 +82,7 @@ def test_it_notifies() -> None:
 
 def test_an_experiment_that_is_new_brings_its_cells_by_itself() -> None:
     body = notice("experiment.created", {"object": TOLD})
-    [event] = source().notices(signed(body), body)
+    [event] = source().notice(signed(body), body).events
     assert event.ref == ref("experiment", ROWS)
     assert (event.event_type, event.time) == ("experiment.created", NOW)
 
@@ -149,7 +149,7 @@ def test_other_events_are_of_no_interest(event: str) -> None:
 )  # fmt: skip
 def test_an_unusable_notice(body: bytes) -> None:
     with pytest.raises(BadEvent):
-        source().notices(signed(body), body)
+        source().notice(signed(body), body)
 
 
 # --- whom to believe ----------------------------------------------------------------------------------
@@ -170,33 +170,40 @@ BODY = notice("experiment.updated", {"object": TOLD})
 )
 def test_a_wrong_signature_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(NotAuthentic):
-        source().notices(headers, BODY)
+        source().notice(headers, BODY)
 
 
 def test_without_a_secret_every_notice_is_refused() -> None:
     with pytest.raises(NotAuthentic, match=r"\[sources\.growthbook\] webhook_secret"):
-        source(secret="").notices(signed(BODY, secret=""), BODY)
+        source(secret="").notice(signed(BODY, secret=""), BODY)
 
 
 def test_a_repeated_notice_says_the_same_and_an_old_one_nothing() -> None:
-    first = source().notices(signed(BODY), BODY)
+    first = source().notice(signed(BODY), BODY)
     late = source(now=NOW + timedelta(minutes=11))
-    assert late.notices(signed(BODY), BODY) == first
+    assert first.delivery and late.notice(signed(BODY), BODY) == first
     with pytest.raises(NotAuthentic, match="old"):
-        source(now=NOW + timedelta(hours=2)).notices(signed(BODY), BODY)
+        source(now=NOW + timedelta(hours=2)).notice(signed(BODY), BODY)
+
+
+def test_a_notice_without_its_moment_may_be_another_with_the_same_words() -> None:
+    told = {name: value for name, value in json.loads(BODY).items() if name != "created"}
+    undated = json.dumps(told).encode()
+    notice = source().notice(signed(undated), undated)
+    assert notice.events and not notice.delivery
 
 
 @pytest.mark.parametrize("secret", [KEY, SECRET])
 def test_standard_webhooks_are_checked(secret: str) -> None:
     key = base64.b64decode(KEY[6:]) if secret == KEY else SECRET.encode()
     hook = source(secret=secret)
-    [event] = hook.notices(standard(BODY, key=key), BODY)
+    [event] = hook.notice(standard(BODY, key=key), BODY).events
     assert (event.ref, event.event_id) == (ref("experiment", ROWS), "msg_1")
     several = standard(BODY, key=key)
     several["Webhook-Signature"] = "v1,AAAA v1a,x " + several["Webhook-Signature"]
-    assert hook.notices(several, BODY) == [event]
+    assert hook.notice(several, BODY).events == (event,)
     changed = b'{"type": "payload.changed", "timestamp": "2026-11-23T09:00:00Z", "data": {}}'
-    assert hook.notices(standard(changed, key=key), changed) == []
+    assert hook.notice(standard(changed, key=key), changed).events == ()
 
 
 @pytest.mark.parametrize(
@@ -215,14 +222,14 @@ def test_standard_webhooks_are_checked(secret: str) -> None:
 def test_a_standard_webhook_that_was_changed_is_refused(change: dict[str, str]) -> None:
     key = base64.b64decode(KEY[6:])
     with pytest.raises(NotAuthentic):
-        source(secret=KEY).notices(standard(BODY, key=key) | change, BODY)
+        source(secret=KEY).notice(standard(BODY, key=key) | change, BODY)
 
 
 @pytest.mark.parametrize("seconds", [-301, 301, 10**9])
 def test_a_standard_webhook_is_good_for_five_minutes(seconds: int) -> None:
     headers = standard(BODY, key=SECRET.encode(), at=NOW - timedelta(seconds=seconds))
     with pytest.raises(NotAuthentic, match="old"):
-        source().notices(headers, BODY)
+        source().notice(headers, BODY)
 
 
 def test_a_signed_timestamp_that_is_no_number() -> None:
@@ -230,13 +237,13 @@ def test_a_signed_timestamp_that_is_no_number() -> None:
     headers = standard(BODY, key=b"") | {"Webhook-Timestamp": "soon"}
     headers["Webhook-Signature"] = "v1," + base64.b64encode(digest).decode()
     with pytest.raises(NotAuthentic, match="number of seconds"):
-        source().notices(headers, BODY)
+        source().notice(headers, BODY)
 
 
 def test_a_secret_that_is_no_base64_opens_nothing() -> None:
     headers = standard(BODY, key=b"")
     with pytest.raises(NotAuthentic, match="base64"):
-        source(secret="whsec_???").notices(headers, BODY)
+        source(secret="whsec_???").notice(headers, BODY)
 
 
 def test_the_specification_s_own_example() -> None:
@@ -249,7 +256,7 @@ def test_the_specification_s_own_example() -> None:
     }
     then = datetime.fromtimestamp(1614265330, UTC)
     with pytest.raises(BadEvent, match="'event'"):  # believed, and of no use
-        source(secret=secret, now=then).notices(headers, body)
+        source(secret=secret, now=then).notice(headers, body)
 
 
 MEMBERS = ("event", "data", "object", "id", "created", "variations", "phases", "environments")
@@ -263,4 +270,4 @@ JSON = st.recursive(
 @given(st.binary(max_size=300) | JSON.map(lambda told: json.dumps(told).encode()))
 def test_whatever_is_sent_is_events_or_a_refusal(body: bytes) -> None:
     with contextlib.suppress(BadEvent, NotAuthentic):
-        source().notices(signed(body), body)
+        source().notice(signed(body), body)

@@ -44,9 +44,11 @@ def notice(entity: str, action: str, **data: Any) -> bytes:
     return json.dumps({"entity": entity, "action": action, "data": data}).encode()
 
 
-def received(kept: dict[str, Any]) -> list[Event]:
+def received(kept: dict[str, Any]) -> tuple[Event, ...]:
     at = datetime.fromtimestamp(int(kept["headers"]["X-MLflow-Timestamp"]), UTC)
-    return source(now=at + timedelta(seconds=2)).notices(kept["headers"], kept["body"].encode())
+    notice = source(now=at + timedelta(seconds=2)).notice(kept["headers"], kept["body"].encode())
+    assert notice.delivery == kept["headers"]["X-MLflow-Delivery-Id"]
+    return notice.events
 
 
 def test_what_mlflow_really_sends_is_believed() -> None:
@@ -105,7 +107,7 @@ def test_a_deleted_alias_names_no_version(entity: str, whole: EntityRef) -> None
 
 def test_names_of_headers_have_no_case() -> None:
     headers = {name.upper(): value for name, value in signed(BODY).items()}
-    [event] = source().notices(headers, BODY)
+    [event] = source().notice(headers, BODY).events
     assert event == Event(
         ref=EntityRef("model", "mlflow", "ranker"),
         event_type="registered_model.created",
@@ -116,26 +118,26 @@ def test_names_of_headers_have_no_case() -> None:
 @pytest.mark.parametrize("seconds", [-300, 0, 300])
 def test_within_five_minutes(seconds: int) -> None:
     headers = signed(BODY, at=NOW + timedelta(seconds=seconds))
-    assert len(source().notices(headers, BODY)) == 1
+    assert len(source().notice(headers, BODY).events) == 1
 
 
 @pytest.mark.parametrize("seconds", [-301, 301, 10**9])
 def test_outside_five_minutes(seconds: int) -> None:
     headers = signed(BODY, at=NOW + timedelta(seconds=seconds))
     with pytest.raises(NotAuthentic, match="over 300 s"):
-        source().notices(headers, BODY)
+        source().notice(headers, BODY)
 
 
 def test_without_a_secret_nothing_is_believed() -> None:
     with pytest.raises(NotAuthentic, match=r"set \[sources.mlflow\] webhook_secret"):
-        source(secret="").notices(signed(BODY, secret=""), BODY)
+        source(secret="").notice(signed(BODY, secret=""), BODY)
 
 
 @pytest.mark.parametrize("missing", list(signed(BODY)))
 def test_an_unsigned_notice(missing: str) -> None:
     headers = {name: value for name, value in signed(BODY).items() if name != missing}
     with pytest.raises(NotAuthentic, match="not signed"):
-        source().notices(headers, BODY)
+        source().notice(headers, BODY)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_an_unsigned_notice(missing: str) -> None:
 )
 def test_a_signature_for_something_else(changed: dict[str, str]) -> None:
     with pytest.raises(NotAuthentic, match="signature is wrong"):
-        source().notices(signed(BODY) | changed, BODY)
+        source().notice(signed(BODY) | changed, BODY)
 
 
 def test_a_signed_timestamp_that_is_no_number() -> None:
@@ -166,7 +168,7 @@ def test_a_signed_timestamp_that_is_no_number() -> None:
         "X-MLflow-Signature": "v1," + base64.b64encode(digest).decode(),
     }
     with pytest.raises(NotAuthentic, match="not a number"):
-        source().notices(headers, BODY)
+        source().notice(headers, BODY)
 
 
 @given(place=st.integers(0, len(BODY) - 1), byte=st.integers(1, 255))
@@ -174,7 +176,7 @@ def test_no_byte_can_be_changed(place: int, byte: int) -> None:
     changed = bytearray(BODY)
     changed[place] ^= byte
     with pytest.raises(NotAuthentic):
-        source().notices(signed(BODY), bytes(changed))
+        source().notice(signed(BODY), bytes(changed))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_no_byte_can_be_changed(place: int, byte: int) -> None:
     ],
 )
 def test_what_is_not_in_the_registry_is_left(body: bytes) -> None:
-    assert source().notices(signed(body), body) == []
+    assert source().notice(signed(body), body).events == ()
 
 
 @pytest.mark.parametrize(
@@ -212,13 +214,13 @@ def test_what_is_not_in_the_registry_is_left(body: bytes) -> None:
 )
 def test_a_notice_that_cannot_be_used(body: bytes) -> None:
     with pytest.raises(BadEvent):
-        source().notices(signed(body), body)
+        source().notice(signed(body), body)
 
 
 def test_an_odd_time_is_no_reason_to_refuse() -> None:
     for time in (None, 5, "yesterday", "2026-11-23T09:00:00"):
         body = json.dumps(json.loads(BODY) | {"timestamp": time}).encode()
-        [event] = source().notices(signed(body), body)
+        [event] = source().notice(signed(body), body).events
         assert event.time is None
 
 
@@ -236,7 +238,7 @@ def test_an_odd_time_is_no_reason_to_refuse() -> None:
 )
 def test_whatever_is_sent_is_events_or_a_refusal(body: bytes) -> None:
     try:
-        events = source().notices(signed(body), body)
+        events = source().notice(signed(body), body).events
     except BadEvent:
         return
     assert all(isinstance(event, Event) for event in events)

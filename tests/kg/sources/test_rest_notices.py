@@ -26,7 +26,13 @@ TYPES = frozenset({"service", "deployment"})
 
 
 def notices(secret: str = SECRET, **over: Any) -> Notices:
-    usual = {"header": "X-Signature-256", "type": "entity.kind", "key": "entity.id", "words": {}}
+    usual = {
+        "header": "X-Signature-256",
+        "id_header": "",
+        "type": "entity.kind",
+        "key": "entity.id",
+        "words": {},
+    }
     return read_notices("desk", TYPES, secret=secret, **{**usual, **over})
 
 
@@ -59,9 +65,16 @@ def test_a_signed_notice_is_an_event(source: RestSource) -> None:
     assert isinstance(source, Notifies)
     told = body("service", "search")
     for sign in (signature(told), "sha256=" + signature(told), signature(told).upper()):
-        [event] = source.notices({"x-signature-256": sign}, told)
+        [event] = source.notice({"x-signature-256": sign}, told).events
         assert event.ref == EntityRef("service", "desk", "search")
         assert event.event_type == "service.noticed"
+
+
+def test_a_notice_is_known_again_by_what_the_tool_says() -> None:
+    told = body("service", "search")
+    signed = {"X-Signature-256": signature(told), "X-Delivery": " d-1 "}
+    assert notices().notice(signed, told).delivery == ""
+    assert notices(id_header="X-delivery").notice(signed, told).delivery == "d-1"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +90,7 @@ def test_a_signed_notice_is_an_event(source: RestSource) -> None:
 )
 def test_nobody_else_is_believed(source: RestSource, headers: dict[str, str]) -> None:
     with pytest.raises(NotAuthentic):
-        source.notices(headers, body("service", "search"))
+        source.notice(headers, body("service", "search"))
 
 
 def test_without_a_secret_all_are_refused() -> None:
@@ -88,7 +101,7 @@ def test_without_a_secret_all_are_refused() -> None:
 
 def test_the_header_is_a_setting() -> None:
     told = body("service", "search")
-    notices(header="X-Hub-Signature-256").authenticate(
+    notices(header="X-Hub-Signature-256").notice(
         {"X-Hub-Signature-256": "sha256=" + signature(told)}, told
     )
 

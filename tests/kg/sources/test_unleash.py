@@ -346,8 +346,10 @@ def events_of(notices: list[Any]) -> dict[str, set[EntityRef]]:
     found: dict[str, set[EntityRef]] = {}
     for notice in notices:
         headers = {"authorization": notice["authorization"]}
-        for event in deaf().notices(headers, notice["body"].encode()):
-            assert event.event_id == str(json.loads(notice["body"])["id"])
+        told = deaf().notice(headers, notice["body"].encode())
+        assert not told.events or told.delivery == str(json.loads(notice["body"])["id"])
+        for event in told.events:
+            assert event.event_id == told.delivery
             assert event.time is not None
             found.setdefault(event.event_type, set()).add(event.ref)
     return found
@@ -392,17 +394,17 @@ def test_notices_name_the_cells_and_allocations_that_may_be_gone(replay: Replay)
 )
 def test_a_notice_with_a_wrong_authorization_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(NotAuthentic, match=r"\[sources\.unleash\] webhook_secret"):
-        deaf().notices(headers, BUILT[0]["body"].encode())
+        deaf().notice(headers, BUILT[0]["body"].encode())
 
 
 def test_without_a_secret_every_notice_is_refused() -> None:
     with pytest.raises(NotAuthentic, match="Notices are refused"):
-        deaf("").notices({"Authorization": ""}, BUILT[0]["body"].encode())
+        deaf("").notice({"Authorization": ""}, BUILT[0]["body"].encode())
 
 
 def test_other_events_are_of_no_interest() -> None:
     body = json.dumps({"id": 1, "type": "segment-created", "data": {}}).encode()
-    assert deaf().notices({"AUTHORIZATION": SECRET}, body) == []
+    assert deaf().notice({"AUTHORIZATION": SECRET}, body).events == ()
 
 
 def test_a_flag_that_was_moved_is_told_in_both_projects() -> None:
@@ -413,7 +415,7 @@ def test_a_flag_that_was_moved_is_told_in_both_projects() -> None:
         "featureName": "f",
         "data": {"oldProject": "old", "newProject": "new"},
     }
-    events = deaf().notices({"Authorization": SECRET}, json.dumps(notice).encode())
+    events = deaf().notice({"Authorization": SECRET}, json.dumps(notice).encode()).events
     assert {event.ref.key for event in events} == {"new/f", "old/f"}
 
 
@@ -432,4 +434,4 @@ def test_a_flag_that_was_moved_is_told_in_both_projects() -> None:
 )
 def test_an_unusable_notice(body: bytes) -> None:
     with pytest.raises(BadEvent):
-        deaf().notices({"Authorization": SECRET}, body)
+        deaf().notice({"Authorization": SECRET}, body)
