@@ -55,6 +55,8 @@ class Inbox:
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._db.executescript(_SCHEMA.read_text("utf-8"))
+            if "happened_at" not in {row[1] for row in self._db.execute("PRAGMA table_info(work)")}:
+                self._db.execute("ALTER TABLE work ADD COLUMN happened_at REAL")
         except sqlite3.Error as error:
             raise SystemFailure(f"The inbox {file} cannot be opened: {error}.") from error
 
@@ -92,7 +94,13 @@ class Inbox:
     def _rows(self, events: Iterable[Event]) -> list[tuple[Any, ...]]:
         now = self._now().timestamp()
         return [
-            (e.ref.source, e.ref.type, e.ref.key, e.event_type, e.event_id, now + number * _TICK)
+            (
+                *_key(e.ref),
+                e.event_type,
+                e.event_id,
+                now + number * _TICK,
+                min(now, e.time.timestamp()) if e.time else now,
+            )
             for number, e in enumerate(events)
         ]
 
@@ -115,8 +123,11 @@ class Inbox:
                 told=told,
                 attempts=attempts,
                 received_at=_time(received_at),
+                happened_at=_time(happened_at),
             )
-            for source, kind, key, event_id, told, attempts, received_at in islice(free, limit)
+            for _, kind, key, event_id, told, attempts, received_at, happened_at in islice(
+                free, limit
+            )
         ]
 
     def refer(self, hangs: Mapping[EntityRef, int]) -> None:
@@ -163,7 +174,7 @@ class Inbox:
         lags: dict[str, list[float]] = {work.ref.source: [] for work in works}
         for work in works:
             if work.is_event:
-                lags[work.ref.source].append(max(0.0, round(now - work.received_at.timestamp(), 3)))
+                lags[work.ref.source].append(max(0.0, round(now - work.happened_at.timestamp(), 3)))
         found = Counter(ref.source for ref in healed)
         with self._write() as db:
             db.executemany(sql.DONE, [(*_key(work.ref), work.told) for work in works])

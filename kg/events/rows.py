@@ -25,6 +25,8 @@ class Work:
     told: int
     attempts: int
     received_at: datetime
+    happened_at: datetime
+    """When its source says that it first changed, no later than now; else when we were told."""
 
     @property
     def is_event(self) -> bool:

@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS work (
     event_id    TEXT NOT NULL,
     told        INTEGER NOT NULL DEFAULT 1,
     received_at REAL NOT NULL,
+    happened_at REAL,                              -- as the first event says, else when it came
     state       TEXT NOT NULL DEFAULT 'pending',   -- pending | dead
     attempts    INTEGER NOT NULL DEFAULT 0,
     next_try    REAL NOT NULL DEFAULT 0,
@@ -43,7 +44,8 @@ CREATE TABLE IF NOT EXISTS request (
 CREATE INDEX IF NOT EXISTS request_due ON request (state, received_at);
 
 -- How far each source can be relied on. `listed` is what it had at its last sweep, `healed` how many
--- changes only a sweep has found, `lags` the latest waits from event to commit, in seconds, as JSON.
+-- changes only a sweep has found, `lags` the latest waits from an event's time to its commit, in
+-- seconds, as JSON.
 CREATE TABLE IF NOT EXISTS trust (
     name   TEXT PRIMARY KEY,
     listed INTEGER,

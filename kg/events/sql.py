@@ -1,9 +1,11 @@
 """The statements of the inbox; `schema.sql` beside this has its tables."""
 
 TELL = """
-INSERT INTO work (source, type, key, event_type, event_id, received_at) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO work (source, type, key, event_type, event_id, received_at, happened_at)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET told = told + 1, event_type = excluded.event_type,
-    event_id = excluded.event_id, state = 'pending', next_try = 0, attempts = 0, error = NULL
+    event_id = excluded.event_id, state = 'pending', next_try = 0, attempts = 0, error = NULL,
+    happened_at = min(coalesce(happened_at, received_at), excluded.happened_at)
 """
 HEARD = """
 INSERT INTO source (name, last_event) VALUES (?, ?)
@@ -17,7 +19,8 @@ ON CONFLICT DO UPDATE SET notices = notices + 1
 """
 REFUSALS = "SELECT notices FROM refusal WHERE source = ?"
 DUE = """
-SELECT source, type, key, event_id, told, attempts, received_at FROM work
+SELECT source, type, key, event_id, told, attempts, received_at,
+    coalesce(happened_at, received_at) FROM work
 WHERE source = ? AND state = 'pending' AND next_try <= ? ORDER BY next_try, received_at LIMIT ?
 """
 SOURCES = """

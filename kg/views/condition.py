@@ -15,7 +15,8 @@ class SourceStatus:
     """One configured source, how its hydration goes, and how far it can be relied on.
 
     ``completeness`` is the part of what the source had at its last sweep that the graph has; ``lag``
-    is in seconds, from an event's arrival to the commit of what it told of; ``healed`` counts the
+    is in seconds, from an event's own time, if it has one, or its arrival to the commit of what it
+    told of; ``healed`` counts the
     changes that no event told of, and a sweep found; ``refused`` the notices that it may not have
     sent, since they were not signed as they should be. ``event_types`` are the events that it may be
     told of by, such as ``model_version.*``.

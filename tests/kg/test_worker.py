@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -573,6 +574,12 @@ def test_how_far_a_source_can_be_relied_on(
     clock.time += timedelta(seconds=7)
     worker.drain()
     assert (seen().lag_p50, seen().lag_p95) == (7.0, 7.0)
+    slow = replace(event("person", ada.key), time=clock.time - timedelta(seconds=60))
+    hasty = replace(event("person", ada.key), time=clock.time + timedelta(seconds=60))
+    for told in ([slow, hasty], [hasty]):
+        worker.inbox.publish(told)
+        worker.drain()
+    assert (seen().lag_p50, seen().lag_p95) == (7.0, 60.0), "as the first event says, if it can be"
 
 
 def test_an_event_of_what_a_source_does_not_have_is_refused(tmp_path: Path) -> None:

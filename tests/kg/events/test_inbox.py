@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -113,6 +114,18 @@ def test_work_survives_closing(tmp_path: Path, inbox: Inbox) -> None:
     inbox.close()
     with Inbox(tmp_path / "inbox.sqlite") as again:
         assert [work.ref.key for work in again.take(10, source="test")] == ["a"]
+
+
+def test_work_is_taken_from_an_inbox_of_before_events_had_their_time(tmp_path: Path) -> None:
+    with Inbox(tmp_path / "inbox.sqlite") as inbox:
+        inbox.publish([event("a")])
+    with sqlite3.connect(tmp_path / "inbox.sqlite") as db:
+        db.execute("ALTER TABLE work DROP COLUMN happened_at")
+    for _ in range(2):
+        with Inbox(tmp_path / "inbox.sqlite") as again:
+            (work,) = again.take(10, source="test")
+            assert work.happened_at == work.received_at
+            again.publish([event("a")])
 
 
 def test_what_waits_for_its_source_comes_back_later(inbox: Inbox, clock: Clock) -> None:
