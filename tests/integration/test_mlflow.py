@@ -202,7 +202,7 @@ def test_a_forged_notice_is_refused(story: Story) -> None:
     asked = urllib.request.Request(f"{story.site.base}/webhooks/mlflow", b"{}", headers)
     with pytest.raises(urllib.error.HTTPError) as refusal:
         urllib.request.urlopen(asked, timeout=30)
-    assert refusal.value.code == 403
+    assert refusal.value.code == 401
     assert json.loads(refusal.value.read())["code"] == "not-authentic"
 
 
