@@ -58,6 +58,7 @@ def build(service: Service) -> Flask:
     context.install(app, service)
     errors.register(app)
     headers.register(app, base=service.settings.base)
+    app.before_request(context.refuse_unknown)
     asked = (history, lineage, portal, search, questions, sparql, linked_data, review)
     for module in (*asked, simulate, why, events, submit, decisions, validate, health):
         app.register_blueprint(module.blueprint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from kg.views import as_json
-from server.context import answer_json, service
+from server.context import answer_json, service, takes
 
 blueprint = Blueprint("health", __name__)
 
@@ -24,6 +24,7 @@ def ready() -> Response:
 
 
 @blueprint.get("/api/v1/sources")
+@takes()
 def sources() -> Response:
     """Each configured source and how its hydration goes."""
     return answer_json({"sources": as_json(service().sources())})

@@ -10,7 +10,7 @@ from kg.errors import BadInput
 from kg.iris import EntityRef
 from kg.views import HistoryPage, as_json
 from server import past, portal, signposting
-from server.context import HTML, JSON, answer_json, service, wanted
+from server.context import HTML, JSON, answer_json, service, takes, wanted
 from server.negotiate import Offer
 
 blueprint = Blueprint("history", __name__)
@@ -41,10 +41,13 @@ def _rendered(found: HistoryPage) -> str:
 
 
 @blueprint.get("/api/v1/entities/<type>/<source>/<key:key>/history")
+@takes("offset", "limit", past.PARAMETER)
 def history_json(type: str, source: str, key: str) -> Response:
     """An entity's revisions as JSON: ``offset``, ``limit``."""
     if service().knows(EntityRef(type, source, key + _ENDING)):
         return portal.entity_json(type, source, key + _ENDING)
+    if past.PARAMETER in request.args:
+        raise BadInput("A history is of now, and tells of every moment.", parameter=past.PARAMETER)
     return answer_json(as_json(_history(EntityRef(type, source, key))))
 
 
@@ -61,6 +64,7 @@ def _number(name: str, default: int) -> int:
 
 
 @blueprint.get("/api/v1/diff")
+@takes("from", "to", "entity", "format")
 def diff() -> Response:
     """What came and went between ``from`` and ``to``, of one ``entity`` or of the whole graph."""
     earlier, later = past.moment("from"), past.moment("to")

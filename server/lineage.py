@@ -13,7 +13,7 @@ from kg.iris import EntityRef
 from kg.lineage.walk import Direction
 from kg.views import json_chunks
 from server import past
-from server.context import JSON, service
+from server.context import JSON, service, takes
 
 blueprint = Blueprint("lineage", __name__)
 
@@ -29,6 +29,7 @@ _BLOCK: Final = 64 * 1024
 
 
 @blueprint.get("/api/v1/lineage")
+@takes("entity", "direction", "depth", "types", "kinds", "stop_at", past.PARAMETER)
 def lineage() -> Response:
     """What ``entity`` depends on and what depends on it, each with a shortest path; all of it."""
     directions = _DIRECTIONS.get(name := request.args.get("direction", "both"))
@@ -42,6 +43,7 @@ def lineage() -> Response:
 
 
 @blueprint.get("/api/v1/impact")
+@takes("entity", "list", past.PARAMETER)
 def impact() -> Response:
     """What is hit if ``entity`` changes: counted, grouped, and listed unless ``list=false``."""
     listing = request.args.get("list", "true")

@@ -10,7 +10,7 @@ from kg.errors import Gone
 from kg.iris import EntityRef
 from kg.views import EntityView, as_json
 from server import past, signposting
-from server.context import HTML, JSON, answer_json, service, wanted
+from server.context import HTML, JSON, answer_json, service, takes, wanted
 
 blueprint = Blueprint("portal", __name__)
 
@@ -56,6 +56,7 @@ def entity(type: str, source: str, key: str) -> Response:
 
 
 @blueprint.get("/api/v1/entities/<type>/<source>/<key:key>")
+@takes(past.PARAMETER)
 def entity_json(type: str, source: str, key: str) -> Response:
     """An entity as JSON."""
     return _as_json(service().entity(EntityRef(type, source, key), at=past.asked()))

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, request
 
 from kg.errors import BadInput
 from kg.views import ReviewPage, ReviewState, as_json
-from server.context import answer_json, service
+from server.context import answer_json, service, takes
 
 blueprint = Blueprint("review", __name__)
 
@@ -24,6 +24,7 @@ def page() -> str:
 
 
 @blueprint.get("/api/v1/review")
+@takes("state", "offset", "limit")
 def review_json() -> Response:
     """The same as JSON."""
     return answer_json(as_json(_found(_number("limit", _PER_PAGE, most=_MOST))))

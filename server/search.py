@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from kg.errors import BadInput, BadIri
 from kg.views import SearchPage, as_json
 from server import past, signposting
-from server.context import HTML, JSON, answer_json, see_other, service, wanted
+from server.context import HTML, JSON, answer_json, see_other, service, takes, wanted
 
 blueprint = Blueprint("search", __name__)
 
@@ -53,6 +53,7 @@ def page() -> Response:
 
 
 @blueprint.get("/api/v1/search")
+@takes("q", *FACETS, "offset", "limit", past.PARAMETER)
 def api() -> Response:
     """The hits of ``q`` from ``offset``, at most ``limit`` of them, as JSON."""
     offset = whole(request.args, "offset", default=0, least=0, most=MAX_OFFSET)

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, render_template, request
 
 from kg.errors import BadInput
 from kg.views import Explanation, as_json
-from server.context import answer_json, service
+from server.context import answer_json, service, takes
 
 blueprint = Blueprint("why", __name__)
 
@@ -18,6 +18,7 @@ def page() -> str:
 
 
 @blueprint.get("/api/v1/why")
+@takes("subject", "predicate", "object")
 def why_json() -> Response:
     """The same as JSON."""
     return answer_json(as_json(_found()))

@@ -10,6 +10,7 @@ from flask import Flask
 
 from kg import errors as kg_errors
 from server import errors
+from server.context import parameters_of
 
 README = Path(errors.__file__).with_name("README.md")
 
@@ -28,6 +29,15 @@ def test_the_route_table_is_the_route_map(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         served.setdefault(rule.rule, set()).update((rule.methods or set()) - {"HEAD", "OPTIONS"})
     assert written == served
+
+
+def test_the_route_table_names_every_parameter_of_the_api(app: Flask) -> None:
+    rows = {row[0]: row[2] for row in table("Routes")}
+    for rule in app.url_map.iter_rules():
+        for name in parameters_of(app.view_functions[rule.endpoint]) or ():
+            # as-of of a history is for an entity whose own key ends so
+            told = rule.rule.endswith("/history") and name == "as-of"
+            assert told or re.search(rf"(?<![\w-]){name}(?![\w-])", rows[rule.rule]), rule.rule
 
 
 def test_the_error_table_is_the_error_tree() -> None:
