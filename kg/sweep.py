@@ -20,7 +20,7 @@ from itertools import islice
 
 from kg import iris
 from kg.draft import Graphs, held_of
-from kg.errors import BadPayload, SourceClosed, SourceUnavailable
+from kg.errors import BadPayload, MlgError, SourceClosed, SourceUnavailable
 from kg.events import Inbox, Sweep
 from kg.facts import Facts
 from kg.hydrate import Retry
@@ -60,7 +60,7 @@ def sweep(
     seen: set[EntityRef] = set()
     told = 0
     try:
-        for chunk in _chunks(source.list() if everything else _listed(source)):
+        for chunk in _chunks(_listed(source, whole=not everything)):
             fresh = [found for found in chunk if _ref(found) not in seen]
             seen.update(map(_ref, fresh))
             wanted = [found for found in fresh if isinstance(found, EntityRef)]
@@ -82,8 +82,16 @@ def sweep(
     return Swept(listed=len(seen), told=told + len(missing))
 
 
-def _listed(source: Source) -> Iterator[Snapshot | EntityRef]:
-    return source.list_whole() if isinstance(source, ListsWhole) else source.list()
+def _listed(source: Source, *, whole: bool) -> Iterator[Snapshot | EntityRef]:
+    try:
+        yield from (
+            source.list_whole() if whole and isinstance(source, ListsWhole) else source.list()
+        )
+    except (SourceUnavailable, BadPayload):
+        raise
+    except Exception as error:  # a fault in a connector stops only its own
+        said = error if isinstance(error, MlgError) else repr(error)
+        raise BadPayload(f"Source {source.name!r} failed while it was listed: {said}") from error
 
 
 def _chunks(listed: Iterable[Snapshot | EntityRef]) -> Iterator[Sequence[Snapshot | EntityRef]]:

@@ -14,7 +14,7 @@ import pytest
 
 from kg import config, iris
 from kg.config import Settings, SourceSettings
-from kg.errors import BadEvent, SourceUnavailable, StoreUnavailable
+from kg.errors import BadEvent, BadIri, BadPayload, SourceUnavailable, StoreUnavailable
 from kg.events import GOES_ON, Inbox
 from kg.iris import EntityRef, graph, term
 from kg.model import Document, Event, Snapshot
@@ -313,6 +313,28 @@ class Names(MemorySource):
             if number == self.reach:
                 raise SourceUnavailable("It went down.", source=self.name)
             yield ref
+
+
+@pytest.mark.parametrize("fault", [BadIri("A key of nobody's."), KeyError("name")])
+def test_a_fault_in_a_listing_is_told_of_its_source(
+    worker: Worker, source: MemorySource, fault: Exception
+) -> None:
+    source.put(ADA)
+    swept(worker, source)
+    worker.drain()
+
+    def listed() -> Iterator[EntityRef]:
+        yield EntityRef("model", "test", "new")
+        raise fault
+
+    source.list = listed  # type: ignore[method-assign]
+    with pytest.raises(BadPayload, match="'test' failed while it was listed"):
+        swept(worker, source)
+    row = worker.inbox.source("test")
+    assert row.failing and str(fault) in (row.last_error or "")
+    assert row.pending == 0, "the chunk that it broke off was not told"
+    worker.drain()
+    assert facts(worker, "person/test/ada@example.com"), "and nothing is gone"
 
 
 def test_a_sweep_goes_on_where_it_was_interrupted(tmp_path: Path, clock: Clock) -> None:
