@@ -26,7 +26,7 @@ from kg.sources.transport import Answer, Broken, TooLong, Transport
 
 _TOO_MANY: Final = 429
 _LONGEST_HOLD_SECONDS: Final = 60
-"""How long a system may keep those waiting who are asking it; whom it wants gone for longer, goes."""
+"""How long whoever asks waits in place; a system that wants longer is left alone."""
 _MOST_HOLDS: Final = 5
 """How often in a row for one request."""
 
@@ -63,9 +63,9 @@ class HttpClient:
     ``timeout_seconds`` holds for connecting and for each wait for data. At most ``connections``
     requests run at a time; further ones wait. ``pace`` says when they may begin; a system that says
     by Retry-After that it has had enough is given that time, if it is short, and asked again.
-    ``sign_in`` fetches the headers of credentials that expire: it
-    is called before the first request, and again when one is refused with 401, which is then made
-    once more. Safe to use from several threads; who is waiting when it is closed gets `SourceClosed`.
+    ``sign_in`` fetches the headers of credentials that expire: it is called before the first request,
+    and again when one is refused with 401, which is then made once more. Safe to use from several
+    threads; who is waiting when it is closed gets `SourceClosed`.
     """
 
     def __init__(

@@ -246,7 +246,7 @@ FORGED: dict[str, Callable[[], tuple[bytes, dict[str, str]]]] = {
 def test_a_forged_notice_is_refused(site: Site, how: str) -> None:
     body, headers = FORGED[how]()
     answer = site.group.ask("/webhooks/mlflow", body=body, kind="application/json", headers=headers)
-    assert answer.status == 403, answer.body
+    assert answer.status == 401, answer.body
     assert answer.json()["code"] == "not-authentic"
     assert SECRET.encode() not in answer.body
 
