@@ -115,19 +115,16 @@ class Inbox:
         """
         passed = {(ref.type, ref.key) for ref in besides}
         rows = self._db.execute(sql.DUE, (source, self._now().timestamp(), limit + len(passed)))
-        free = (row for row in rows if row[1:3] not in passed)
+        free = (row for row in rows if row[:2] not in passed)
         return [
             Work(
                 ref=EntityRef(kind, source, key),
                 event_id=event_id,
                 told=told,
                 attempts=attempts,
-                received_at=_time(received_at),
                 happened_at=_time(happened_at),
             )
-            for _, kind, key, event_id, told, attempts, received_at, happened_at in islice(
-                free, limit
-            )
+            for kind, key, event_id, told, attempts, happened_at in islice(free, limit)
         ]
 
     def refer(self, hangs: Mapping[EntityRef, int]) -> None:

@@ -24,7 +24,6 @@ class Work:
     event_id: str
     told: int
     attempts: int
-    received_at: datetime
     happened_at: datetime
     """When its source says that it first changed, no later than now; else when we were told."""
 

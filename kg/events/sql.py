@@ -19,8 +19,7 @@ ON CONFLICT DO UPDATE SET notices = notices + 1
 """
 REFUSALS = "SELECT notices FROM refusal WHERE source = ?"
 DUE = """
-SELECT source, type, key, event_id, told, attempts, received_at,
-    coalesce(happened_at, received_at) FROM work
+SELECT type, key, event_id, told, attempts, coalesce(happened_at, received_at) FROM work
 WHERE source = ? AND state = 'pending' AND next_try <= ? ORDER BY next_try, received_at LIMIT ?
 """
 SOURCES = """

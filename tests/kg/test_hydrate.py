@@ -64,10 +64,7 @@ def clock() -> Clock:
 
 def works(source: MemorySource, *, count: int) -> list[Work]:
     refs = [source.put({"type": "model", "key": f"m{number}"}) for number in range(count)]
-    return [
-        Work(ref=ref, event_id="e", told=1, attempts=0, received_at=START, happened_at=START)
-        for ref in refs
-    ]
+    return [Work(ref=ref, event_id="e", told=1, attempts=0, happened_at=START) for ref in refs]
 
 
 def hydrator(

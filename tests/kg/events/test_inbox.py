@@ -116,15 +116,17 @@ def test_work_survives_closing(tmp_path: Path, inbox: Inbox) -> None:
         assert [work.ref.key for work in again.take(10, source="test")] == ["a"]
 
 
-def test_work_is_taken_from_an_inbox_of_before_events_had_their_time(tmp_path: Path) -> None:
-    with Inbox(tmp_path / "inbox.sqlite") as inbox:
+def test_work_is_taken_from_an_inbox_of_before_events_had_their_time(
+    tmp_path: Path, clock: Clock
+) -> None:
+    with Inbox(tmp_path / "inbox.sqlite", now=clock) as inbox:
         inbox.publish([event("a")])
     with sqlite3.connect(tmp_path / "inbox.sqlite") as db:
         db.execute("ALTER TABLE work DROP COLUMN happened_at")
     for _ in range(2):
-        with Inbox(tmp_path / "inbox.sqlite") as again:
+        with Inbox(tmp_path / "inbox.sqlite", now=clock) as again:
             (work,) = again.take(10, source="test")
-            assert work.happened_at == work.received_at
+            assert work.happened_at == clock.time, "when it was received"
             again.publish([event("a")])
 
 
