@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from kg import iris
@@ -33,7 +33,6 @@ from kg.facts import described
 from kg.formats import Format, serialise
 from kg.infer import Rules, read_rules
 from kg.iris import EntityRef, Minter
-from kg.lineage import LineageReader, Tracer, read_kinds
 from kg.model import Event, Finding, Report
 from kg.openlineage import Intake, intake_of, read_events
 from kg.past.past import Past
@@ -65,6 +64,9 @@ from kg.views import (
 )
 from kg.vocabulary import Vocabulary
 from kg.why import why
+
+if TYPE_CHECKING:
+    from kg.lineage import LineageReader, Tracer
 
 WAIT_STEP = 0.01
 
@@ -112,6 +114,8 @@ class Service:
 
     @cached_property
     def _lineage(self) -> LineageReader:
+        from kg.lineage import LineageReader, read_kinds  # numpy: a third of a command's start
+
         kinds = read_kinds(self.vocabulary.statements)
         folder = self.settings.data_dir / "lineage"
         return LineageReader(folder, kinds=kinds, minter=self.minter)
@@ -273,6 +277,8 @@ class Service:
 
     def tracer(self, *, at: datetime | None = None) -> Tracer:
         """What depends on what, and what a change hits, in the newest state or as of a moment."""
+        from kg.lineage import Tracer
+
         newest = self.checkpoint()
         facts = self.past.snapshot(at)
         version = facts.version

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kg import iris
 from kg.entity import Portrayer
 from kg.iris import term
-from kg.lineage import Tracer
 from kg.model import Finding
 from kg.terms import node
 from kg.views import Failing, Reached, Simulation, SupposedChange
+
+if TYPE_CHECKING:
+    from kg.lineage import Tracer
 
 FIRST: Final = 100
 """Models and deployments that are listed, with a path each; all are counted."""

@@ -28,7 +28,6 @@ from kg.events import INBOX, Bridge, Inbox, Letters, open_bus
 from kg.hydrate import Hydrator, Retry
 from kg.infer import read_rules
 from kg.ingest import ingest_json
-from kg.lineage import LineageIndex, read_kinds
 from kg.model import Change, Entity, Proposal
 from kg.normalise import contexts_of
 from kg.openlineage import intake_of, read_events, record_name
@@ -133,6 +132,8 @@ class Worker:
         *,
         engine: str,
     ) -> None:
+        from kg.lineage import LineageIndex, read_kinds  # numpy: a third of a command's start
+
         minter = self.settings.minter
         contexts = {name: contexts_of(source, self.settings) for name, source in sources.items()}
         self.writer = writer = Writer(

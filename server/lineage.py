@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Blueprint, Response, make_response, render_template, request
 
 from kg.errors import BadInput
 from kg.iris import EntityRef
-from kg.lineage.walk import Direction
 from kg.views import json_chunks
 from server import past
 from server.context import JSON, service, takes
+
+if TYPE_CHECKING:
+    from kg.lineage.walk import Direction
 
 blueprint = Blueprint("lineage", __name__)
 

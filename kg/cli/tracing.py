@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 from kg.cli import output
 from kg.config import Settings
-from kg.lineage.walk import Direction
 from kg.service import Service
 from kg.views import Groups, PathStep, Trace, json_chunks
+
+if TYPE_CHECKING:
+    from kg.lineage.walk import Direction
 
 _ARROWS = {"up": "↑ depends on", "down": "↓ is depended on by"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from kg import iris
 from kg.commit import commit, propose, replay, revised
@@ -13,7 +14,6 @@ from kg.editions import record
 from kg.facts import Facts
 from kg.infer import Rules, derive_again, enrich, held_fingerprints, hold_fingerprints
 from kg.iris import Minter
-from kg.lineage import LineageIndex
 from kg.model import Change, Proposal
 from kg.resolve import IdentityRules, resolve, resolve_again
 from kg.search.entries import Entry, dependents, entries
@@ -21,6 +21,9 @@ from kg.search.index import SearchIndex
 from kg.store import GraphStore
 from kg.terms import Quad, Statement
 from kg.validate import Validator, findings_quads
+
+if TYPE_CHECKING:
+    from kg.lineage import LineageIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
