@@ -55,10 +55,16 @@ class Inbox:
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._db.executescript(_SCHEMA.read_text("utf-8"))
-            if "happened_at" not in {row[1] for row in self._db.execute("PRAGMA table_info(work)")}:
-                self._db.execute("ALTER TABLE work ADD COLUMN happened_at REAL")
         except sqlite3.Error as error:
             raise SystemFailure(f"The inbox {file} cannot be opened: {error}.") from error
+        if not self._has_times():
+            with self._write() as db:  # alone: others may be opening it too
+                if not self._has_times():
+                    db.execute("ALTER TABLE work ADD COLUMN happened_at REAL")
+
+    def _has_times(self) -> bool:
+        """Whether events have a time of their own, which they had not at first."""
+        return "happened_at" in {row[1] for row in self._db.execute("PRAGMA table_info(work)")}
 
     # --- events -------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -128,6 +130,22 @@ def test_work_is_taken_from_an_inbox_of_before_events_had_their_time(
             (work,) = again.take(10, source="test")
             assert work.happened_at == clock.time, "when it was received"
             again.publish([event("a")])
+
+
+def test_many_may_open_such_an_inbox_at_a_time(tmp_path: Path) -> None:
+    with Inbox(tmp_path / "inbox.sqlite"):
+        pass
+    with sqlite3.connect(tmp_path / "inbox.sqlite") as db:
+        db.execute("ALTER TABLE work DROP COLUMN happened_at")
+    together = threading.Barrier(8)
+
+    def open_it() -> None:
+        together.wait(10)
+        Inbox(tmp_path / "inbox.sqlite").close()
+
+    with ThreadPoolExecutor(8) as pool:
+        for opening in [pool.submit(open_it) for _ in range(8)]:
+            opening.result(30)
 
 
 def test_what_waits_for_its_source_comes_back_later(inbox: Inbox, clock: Clock) -> None:

@@ -36,12 +36,6 @@ Make = Callable[..., RestSource]
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    with Desk() as running:
-        yield running
-
-
-@pytest.fixture
 def settings(desk: Desk, tmp_path: Path) -> Settings:
     return config.load(desk.settings(tmp_path), environ=ENVIRON, data_dir=str(tmp_path / "data"))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,12 @@ from kg.iris import EntityRef
 from kg.model import Event
 from kg.service import Service
 from kg.worker import Worker
+from tests.benchmarks.processes import wait_until
 from tests.kg.sources.rest_tool import TOKEN, Desk
 
 SLOW = [f"desk-{number}" for number in range(12)]
 """With four threads each, more than a pool of common size has."""
 ENVIRON = {"DESK_TOKEN": TOKEN, "DESK_HOOK": "s3cret"}
-
-
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    with Desk() as running:
-        yield running
 
 
 @pytest.fixture
@@ -49,9 +43,9 @@ def test_sources_that_are_asked_slowly_hold_up_nothing(desk: Desk, settings: Set
         service.publish(changed(name, slug) for name in SLOW for slug in slugs)
         running = threading.Thread(target=worker.run, args=(stop,))
         running.start()
-        until(lambda: len(desk.asked) >= len(SLOW))
+        wait_until("request to each", lambda: len(desk.asked) >= len(SLOW))
         service.publish(changed("desk", slug) for slug in slugs)
-        until(lambda: service.inbox.source("desk").last_success is not None)
+        wait_until("success", lambda: service.inbox.source("desk").last_success is not None)
         assert service.inbox.source("desk").pending == 0
         stop.set()
         running.join(10)
@@ -67,10 +61,3 @@ def test_sources_that_are_asked_slowly_hold_up_nothing(desk: Desk, settings: Set
 def changed(source: str, slug: str) -> Event:
     ref = EntityRef("service", source, slug)
     return Event(ref=ref, event_type="service.changed", event_id="event-1")
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
