@@ -29,7 +29,8 @@ def propose(draft: Draft, proposal: Proposal, *, at: datetime) -> None:
     entity, layer = proposal.entity, proposal.layer
     if proposal.cause is not None:
         draft.causes[entity.iri] = proposal.cause
-    old = set(draft.held(entity.iri).of(layer))
+    held = draft.held(entity.iri)
+    old = set(held.of(layer)) if held.merged else set()
     if proposal.replaces is not None:
         old = _replaced(old, entity.iri, proposal.replaces)
     new = _tombstone(entity.iri, old, at) if entity.gone else entity.statements

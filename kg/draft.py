@@ -10,20 +10,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from kg import iris
 from kg.facts import Facts, Overlay, described
 from kg.iris import graph
 from kg.model import Change, Layer
-from kg.terms import Quad, Statement, unquoted
+from kg.terms import Quad, Statement, Statements, unquoted
 
 STEWARD, DERIVED, DOUBLED = graph("steward"), graph("derived"), graph("doubled")
 _LAYER_GRAPH = {"steward": STEWARD, "derived": DERIVED}
 DERIVATIONS = "urn:mlgraph:derivation:"
 """What the IRIs of all derivations, the reasons of derived facts, begin with."""
 
+_Record = dict[tuple[str, Layer], AbstractSet[Statement]]
 Reasons = dict[str, set[Statement]]
 """Statements about derivations, by the entity of which the facts are that they explain."""
 
@@ -98,13 +101,15 @@ class Draft:
         self.store = store
         self.facts = Overlay(store)
         self._held: dict[str, Held] = {}
-        self._added: defaultdict[str, set[Statement]] = defaultdict(set)
-        self._removed: defaultdict[str, set[Statement]] = defaultdict(set)
-        self._moved: dict[str, set[Statement]] = {}
-        """What the merged view gains or loses, by the entity that it is about."""
-        self.asserted: dict[tuple[str, Layer], set[Statement]] = {}
+        self._added: defaultdict[str, Statements] = defaultdict(dict)
+        self._removed: defaultdict[str, Statements] = defaultdict(dict)
+        self.moved: defaultdict[str, Statements] = defaultdict(dict)
+        """What the merged view gains or loses, by predicate; to be read only."""
+        self._moves: dict[str, int] = {}
+        """How many statements those are, by the entity that they are about."""
+        self.asserted: _Record = {}
         """What each layer gains, by the entity that it is about; `retracted` is what it loses."""
-        self.retracted: dict[tuple[str, Layer], set[Statement]] = {}
+        self.retracted: _Record = {}
         self.created: set[str] = set()
         self.causes: dict[str, str] = {}
         """The event or request behind a change of an entity, by its IRI."""
@@ -158,10 +163,11 @@ class Draft:
                 self.state(iri, layer, statement)
             return
         held.merged.update(statements)
-        self._added[""].update(statements)
-        self.asserted[iri, layer] = set(statements)
-        self._moved[iri] = set(statements)
+        self._added[""].update(dict.fromkeys(statements))
+        self.asserted[iri, layer] = statements
+        self._moves[iri] = len(statements)
         for statement in statements:
+            self.moved[statement[1]][statement] = None
             self.facts.add(statement)
 
     def withdraw(self, iri: str, layer: Layer, statement: Statement) -> None:
@@ -186,18 +192,20 @@ class Draft:
 
     def _move(self, iri: str, statement: Statement) -> None:
         """Notes that the merged view gains or loses a statement; what comes and goes is no change."""
-        moved = self._moved.setdefault(iri, set())
+        moved = self.moved[statement[1]]
         if statement in moved:
-            moved.discard(statement)
+            del moved[statement]
+            self._moves[iri] -= 1
         else:
-            moved.add(statement)
+            moved[statement] = None
+            self._moves[iri] = self._moves.get(iri, 0) + 1
 
     def revise(self, name: str, statements: frozenset[Statement]) -> None:
         """Makes these all that a graph states, with revisions as an entity in the source layer has."""
         old = {quad[:3] for quad in self.store.quads(graph=name)}
         if not old:
             self.created.add(name)
-        self.asserted[name, "source"] = set(statements - old)
+        self.asserted[name, "source"] = statements - old
         self.retracted[name, "source"] = old - statements
         for statement in statements - old:
             self._add(statement, name)
@@ -214,7 +222,7 @@ class Draft:
             for statement in statements:
                 self._add(statement, graph)
         else:
-            self._added[graph].update(statements)
+            self._added[graph].update(dict.fromkeys(statements))
 
     def remove(self, quad: Quad) -> None:
         """Takes a statement out of a named graph, outside the layers."""
@@ -223,20 +231,20 @@ class Draft:
     def _add(self, statement: Statement, graph: str) -> None:
         went = self._removed.get(graph)
         if went and statement in went:
-            went.discard(statement)
+            del went[statement]
         else:
-            self._added[graph].add(statement)
+            self._added[graph][statement] = None
 
     def _remove(self, statement: Statement, graph: str) -> None:
         came = self._added.get(graph)
         if came and statement in came:
-            came.discard(statement)
+            del came[statement]
         else:
-            self._removed[graph].add(statement)
+            self._removed[graph][statement] = None
 
-    def changes(self) -> set[Statement]:
+    def changes(self) -> list[Statement]:
         """The statements that the merged view gains or loses."""
-        return set[Statement]().union(*self._moved.values())
+        return list(chain.from_iterable(self.moved.values()))
 
     def referred(self) -> Mapping[str, int]:
         """What new statements have as their value, if it is an IRI, and how many have it."""
@@ -244,12 +252,12 @@ class Draft:
 
     def unbacked(self) -> set[Statement]:
         """What a source or steward no longer states, and stays because it was derived as well."""
-        backing = self._removed.get(DOUBLED, set()) | self._removed.get(STEWARD, set())
+        backing = (*self._removed.get(DOUBLED, ()), *self._removed.get(STEWARD, ()))
         return {statement for statement in backing if self.is_derived(statement)}
 
-    def moved(self) -> set[str]:
-        """The entities of which the merged view gains or loses a statement."""
-        return {iri for iri, moved in self._moved.items() if moved}
+    def moved_entities(self) -> set[str]:
+        """Those of which the merged view gains or loses a statement."""
+        return {iri for iri, moves in self._moves.items() if moves}
 
     def reasons_moved(self) -> tuple[Reasons, Reasons]:
         """What is said of derivations that it was not, and no more, by the entity explained.
@@ -277,8 +285,8 @@ class Draft:
 
     def change(self) -> Change:
         return Change(
-            added={name: frozenset(said) for name, said in self._added.items() if said},
-            removed={name: frozenset(said) for name, said in self._removed.items() if said},
+            added={name: dict(said).keys() for name, said in self._added.items() if said},
+            removed={name: dict(said).keys() for name, said in self._removed.items() if said},
         )
 
 
@@ -290,12 +298,20 @@ def _record(
     iri: str,
     layer: Layer,
     statement: Statement,
-    here: dict[tuple[str, Layer], set[Statement]],
-    there: dict[tuple[str, Layer], set[Statement]],
+    here: _Record,
+    there: _Record,
 ) -> None:
     """Notes what a layer gains or loses; what came and went again is no change."""
     undone = there.get((iri, layer))
     if undone and statement in undone:
-        undone.discard(statement)
+        _own(there, (iri, layer)).discard(statement)
     else:
-        here.setdefault((iri, layer), set()).add(statement)
+        _own(here, (iri, layer)).add(statement)
+
+
+def _own(record: _Record, key: tuple[str, Layer]) -> set[Statement]:
+    """The statements of a record that may be changed; those of a new entity are shared at first."""
+    held = record.get(key, ())
+    if not isinstance(held, set):
+        held = record[key] = set(held)
+    return held

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from kg import iris
-from kg.terms import Statement, iri_of, is_literal, text_of
+from kg.terms import Statement, Statements, iri_of, is_literal, text_of
 
 Properties = Mapping[str, Collection[str]]
 """What is stated of a subject: its values by predicate."""
@@ -49,7 +49,7 @@ class Overlay:
         self._under = under
         self._said: dict[str, dict[str, set[str]]] = {}
         """All that holds of the subjects met so far, what lies below included."""
-        self._added_at: dict[str, set[Statement]] = defaultdict(set)
+        self._added_at: defaultdict[str, Statements] = defaultdict(dict)
         self._removed: dict[str, set[Statement]] = {}
         self._removed_at: dict[str, set[Statement]] = {}
         self._pointing: dict[tuple[str | None, str], tuple[str, ...]] = {}
@@ -82,7 +82,7 @@ class Overlay:
         else:
             values.add(value)
         if value[0] == "<":
-            self._added_at[value].add(statement)
+            self._added_at[value][statement] = None
         if subject in self._removed:
             self._removed[subject].discard(statement)
             self._removed_at.get(value, set()).discard(statement)
@@ -94,7 +94,7 @@ class Overlay:
         values.discard(value)
         if not values:
             said.pop(predicate, None)
-        self._added_at.get(value, set()).discard(statement)
+        self._added_at.get(value, {}).pop(statement, None)
         self._removed.setdefault(subject, set()).add(statement)
         self._removed_at.setdefault(value, set()).add(statement)
 

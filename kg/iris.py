@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -134,6 +135,14 @@ def class_of_type(entity_type: str) -> str:
     return PREFIXES["mlg"] + "".join(word.capitalize() for word in entity_type.split("-"))
 
 
+@lru_cache(maxsize=1_000)  # there are millions of entities, of few types and sources
+def _check_names(entity_type: str, source: str) -> None:
+    if not _TYPE.fullmatch(entity_type):
+        raise BadIri(f"{entity_type!r} is not an entity type; write it like 'model-version'.")
+    if not _SOURCE.fullmatch(source):
+        raise BadIri(f"{source!r} is not a source name; use a-z, 0-9, '-' and '_'.")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class EntityRef:
     """What names an entity everywhere: its type (kebab case), its source, its key there."""
@@ -143,10 +152,7 @@ class EntityRef:
     key: str
 
     def __post_init__(self) -> None:
-        if not _TYPE.fullmatch(self.type):
-            raise BadIri(f"{self.type!r} is not an entity type; write it like 'model-version'.")
-        if not _SOURCE.fullmatch(self.source):
-            raise BadIri(f"{self.source!r} is not a source name; use a-z, 0-9, '-' and '_'.")
+        _check_names(self.type, self.source)
         if not self.key or len(self.key) > _MAX_KEY:
             raise BadIri(f"An entity's key has 1 to {_MAX_KEY} characters, not {len(self.key)}.")
         if not self.key.isprintable():

@@ -12,7 +12,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -153,10 +153,11 @@ def _parse(documents: Sequence[Document], context: Context, contexts: Contexts) 
         text = json.dumps({"@context": context.body, "@graph": nodes}, allow_nan=False)
         quads = ox.parse(text, format=ox.RdfFormat.JSON_LD, base_iri=minter.base + "/")
         # One by one: all at once would hold up the threads that ask sources for a tenth of a second.
-        parsed = [statement(quad.triple) for quad in quads]
+        met = {iri: iri for iri in refs}
+        parsed = [statement(quad.triple, met=met) for quad in quads]
     except (SyntaxError, ValueError, TypeError, RecursionError) as error:
         raise BadPayload(f"The payload of {who} cannot be mapped: {error}.") from error
-    facts: dict[str, set[Statement]] = {iri: set() for iri in refs}
+    facts: dict[str, list[Statement]] = {iri: [] for iri in refs}
     for said in parsed:
         about = facts.get(said[0].partition("#")[0])
         if about is None:
@@ -164,14 +165,19 @@ def _parse(documents: Sequence[Document], context: Context, contexts: Contexts) 
                 f"The context of {who} states facts about {said[0]}; give a nested node an @id "
                 "such as '#part'."
             )
-        about.add(said)
+        about.append(said)
     for iri, ref in refs.items():
-        facts[iri] |= {
-            (iri, iris.TYPE, node(class_of_type(ref.type))),
+        facts[iri] += (
+            (iri, iris.TYPE, _class_value(ref.type)),
             (iri, iris.IDENTIFIER, literal(ref.key)),
             (iri, iris.RECORDED_BY, contexts.recorder),
-        }
+        )
     return [Entity(ref=ref, iri=iri, statements=frozenset(facts[iri])) for iri, ref in refs.items()]
+
+
+@lru_cache
+def _class_value(entity_type: str) -> str:
+    return node(class_of_type(entity_type))
 
 
 def _node(document: Document, iri: str, context: Context) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def _found(store: GraphStore, rules: Rules, name: str, size: int) -> Iterator[St
     for predicate in sorted({rule.path[0].predicate for rule in rules.of(name)}):
         edges = (quad[:3] for quad in store.quads(predicate=predicate, graph=""))
         for some in _some(edges, size):
-            for statement in candidates(rules, name, {predicate: set(some)}, store):
+            for statement in candidates(rules, name, {predicate: some}, store):
                 if not store.has((*statement, DERIVED)):
                     yield statement
 
@@ -193,11 +193,11 @@ def _closure(store: GraphStore, rules: Rules, name: str, size: int) -> set[State
             else (q[:3] for q in store.quads(predicate=predicate, graph=""))
         )
         for some in _some(first, size):
-            wanted |= candidates(rules, name, {predicate: set(some)}, proven)
+            wanted.update(candidates(rules, name, {predicate: some}, proven))
     fresh = {s for s in wanted if proven.add(s)}
     while fresh:
         found = candidates(rules, name, {name: fresh}, proven)
-        wanted |= found
+        wanted.update(found)
         fresh = {s for s in found if proven.add(s)}
     return wanted
 

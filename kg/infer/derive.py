@@ -22,12 +22,10 @@ from kg.facts import Facts
 from kg.infer.reasons import Reasons
 from kg.infer.rings import settle_rings
 from kg.infer.rules import Rules, Step
-from kg.terms import Statement, iri_of, moment, node
+from kg.terms import Statement, Statements, iri_of, moment, node
 
 _WIDEST: Final = 100
 """Nodes from which it is asked where a path breaks off."""
-_Changed = Mapping[str, set[Statement]]
-"""Statements by their predicate."""
 
 
 def enrich(draft: Draft, rules: Rules, *, at: datetime, only: Sequence[str] | None = None) -> None:
@@ -35,74 +33,78 @@ def enrich(draft: Draft, rules: Rules, *, at: datetime, only: Sequence[str] | No
 
     ``only`` are the properties to derive, if not all.
     """
-    changed = _by_predicate(draft.changes())
+    moved_now = {name: dict(moved) for name, moved in draft.moved.items()}
+    changed = defaultdict[str, Statements](dict, moved_now)
     lost = _by_predicate(s for said in draft.retracted.values() for s in said)
     unbacked = _by_predicate(draft.unbacked())
     either = draft.facts.either()
     reasons = Reasons(draft, at=moment(at))
     for name in rules.properties if only is None else only:
         if ring := rules.rings.get(name):
-            changed[name] |= settle_rings(draft, reasons, ring, changed[ring.of])
+            changed[name] |= dict.fromkeys(settle_rings(draft, reasons, ring, changed[ring.of]))
             continue
         todo = candidates(rules, name, changed, either)
-        gone: set[Statement] = set()
+        gone: Statements = {}
         if name in rules.recursive and (lost or name in unbacked):
-            doubtful = unbacked.get(name, set()) | candidates(rules, name, lost, either)
+            doubtful = unbacked.get(name, {}) | candidates(rules, name, lost, either)
             gone = _take_out(draft, rules, name, doubtful, either)
             todo |= gone
         while todo:
-            came: set[Statement] = set()
+            came: Statements = {}
             for statement in todo:
                 moved = settle(draft, reasons, rules, statement, known=statement in gone)
                 if moved > 0:
-                    came.add(statement)
+                    came[statement] = None
                 elif moved < 0:
-                    lost[name].add(statement)
-                    changed[name].add(statement)
-            changed[name] |= came - gone
+                    lost[name][statement] = changed[name][statement] = None
+            changed[name] |= {said: None for said in came if said not in gone}
             # a rule may feed itself
-            todo = candidates(rules, name, {name: came}, either) if came else set()
+            todo = candidates(rules, name, {name: came}, either) if came else {}
         for statement in gone:
             if not draft.is_derived(statement):
-                lost[name].add(statement)
-                changed[name].add(statement)
+                lost[name][statement] = changed[name][statement] = None
 
 
-def _by_predicate(statements: Iterable[Statement]) -> defaultdict[str, set[Statement]]:
-    found: defaultdict[str, set[Statement]] = defaultdict(set)
+def _by_predicate(statements: Iterable[Statement]) -> defaultdict[str, Statements]:
+    found: defaultdict[str, Statements] = defaultdict(dict)
     for statement in statements:
-        found[statement[1]].add(statement)
+        found[statement[1]][statement] = None
     return found
 
 
 def _take_out(
     draft: Draft, rules: Rules, name: str, doubtful: Iterable[Statement], either: Facts
-) -> set[Statement]:
+) -> Statements:
     """Takes out what may have lost its support, and all that may stand on it; answers what went."""
-    gone: set[Statement] = set()
-    queue = {statement for statement in doubtful if draft.is_derived(statement)}
+    gone: Statements = {}
+    queue = [statement for statement in doubtful if draft.is_derived(statement)]
     while queue:
-        gone |= queue
-        unstated = set()
+        gone |= dict.fromkeys(queue)
+        unstated = []
         for statement in queue:
             entity = statement[0].partition("#")[0]
             draft.withdraw(entity, "derived", statement)
             if not draft.facts.holds(statement):
-                unstated.add(statement)
+                unstated.append(statement)
         on_it = candidates(rules, name, {name: unstated}, either)
-        queue = {s for s in on_it if s not in gone and draft.is_derived(s)}
+        queue = [s for s in on_it if s not in gone and draft.is_derived(s)]
     return gone
 
 
 def candidates(
-    rules: Rules, name: str, changed: Mapping[str, set[Statement]], facts: Facts
-) -> set[Statement]:
-    """The statements of a property that the changed statements can give, or take away."""
-    found: set[Statement] = set()
+    rules: Rules, name: str, changed: Mapping[str, Iterable[Statement]], facts: Facts
+) -> Statements:
+    """The statements of a property that the changed statements can give, or take away.
+
+    ``changed`` has them by their predicate.
+    """
+    found: Statements = {}
     for predicate, statements in changed.items():
         for rule, position in rules.using(predicate, name):
             if rule.is_narrower:
-                found.update((head, name, end) for head, _, end in statements if end[0] == "<")
+                found.update(
+                    {(head, name, end): None for head, _, end in statements if end[0] == "<"}
+                )
                 continue
             heads = _Ends(facts, [_turned(step) for step in reversed(rule.path[:position])])
             tails = _Ends(facts, rule.path[position + 1 :])
@@ -112,7 +114,7 @@ def candidates(
                     left, right = (right, subject) if inverse else (subject, right)
                     for tail in tails.of(right):
                         end = node(tail)
-                        found.update((head, name, end) for head in heads.of(left))
+                        found.update({(head, name, end): None for head in heads.of(left)})
     return found
 
 

@@ -172,7 +172,7 @@ class Pipeline:
         unusable = dict(hydrated.unusable)
         for part in parts:
             unusable |= part.unusable
-        moved = draft.moved()
+        moved = draft.moved_entities()
         return _Batch(
             hydrated=hydrated,
             healed=[

@@ -31,7 +31,7 @@ class Ready:
     """A draft that is judged, and what the index is to take out and put in once it is written."""
 
     draft: Draft
-    changes: set[Statement]
+    changes: list[Statement]
     at: datetime
     entries: list[Entry]
     stale: set[str]
@@ -83,8 +83,8 @@ class Writer:
             self._revalidate(draft, changes, at)
             if self.store.version == 0:
                 hold_fingerprints(draft, self.rules)
-        named = {subject for subject, predicate, _ in changes if predicate in iris.NAMES}
-        found, stale = self._entries(draft.facts, draft.moved(), renamed=named)
+        named = {subject for name in iris.NAMES for subject, _, _ in draft.moved.get(name, ())}
+        found, stale = self._entries(draft.facts, draft.moved_entities(), renamed=named)
         return Ready(draft=draft, changes=changes, at=at, entries=found, stale=stale)
 
     def change(self, ready: Ready) -> Change:
@@ -104,7 +104,7 @@ class Writer:
     def put(self, ready: Ready) -> None:
         """Brings the index in line with what was written; readers see it after a commit of it."""
         if ready.stale:
-            self.index.update(ready.entries, removed=ready.stale)
+            self.index.update(ready.entries, removed=ready.stale, new=ready.draft.created)
 
     def publish_indexes(self) -> None:
         """Lets readers see in the indexes what the next checkpoint will show."""
@@ -178,13 +178,14 @@ class Writer:
             progress(moved)
         return moved
 
-    def _revalidate(self, draft: Draft, changes: set[Statement], at: datetime) -> None:
+    def _revalidate(self, draft: Draft, changes: list[Statement], at: datetime) -> None:
         """Puts the difference in findings into the draft, for all that the changes can affect."""
         focus = self.validator.affected(draft.facts, changes)
-        known = {iri: draft.held(iri).merged for iri in focus & draft.created}
-        for iri, findings in self.validator.findings(draft.facts, focus, known=known).items():
-            fresh = iri in draft.created
-            old = set[Quad]() if fresh else self.validator.stored_quads(draft.store, iri)
+        for iri, findings in self.validator.findings(draft.facts, focus).items():
+            is_new = iri in draft.created
+            if is_new and not findings:
+                continue
+            old = set[Quad]() if is_new else self.validator.stored_quads(draft.store, iri)
             new = findings_quads(iri, findings, at=at, stored=old)
             for quad in old - new:
                 draft.remove(quad)

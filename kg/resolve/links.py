@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import chain, combinations, product
 
 from kg import iris
 from kg.draft import DERIVATIONS, DERIVED, Draft
@@ -100,26 +100,32 @@ def _pair(one: str, other: str) -> tuple[str, str]:
 def _touched(draft: Draft, rules: IdentityRules) -> tuple[set[str], set[tuple[str, str]]]:
     """The entities whose names may have changed, and the pairs of which a steward spoke."""
     either: Facts | None = None
-    touched: set[str] = set()  # by their type: it came or went
-    watched = {iris.TYPE, *rules.steps, *_DECISIONS}
     named: set[str] = set()  # by what they are called: most of them are of other classes
-    pairs: set[tuple[str, str]] = set()
-    for record in (draft.asserted, draft.retracted):
-        for said in record.values():
-            for subject, predicate, value in said:
-                if predicate not in watched:
-                    continue
-                if predicate == iris.TYPE:
-                    if value in rules.of_class:
-                        touched.add(subject)
-                elif predicate in rules.steps:
-                    for steps in rules.steps[predicate]:
-                        either = either or draft.facts.either()
-                        named.update(_back(either, steps, subject) if steps else (subject,))
-                elif (other := iri_of(value)) and other != subject:
-                    pairs.add(_pair(subject, other))
+    touched = {
+        s for s, _, of in draft.moved.get(iris.TYPE, ()) if of in rules.of_class
+    }  # came or went
+    for predicate in draft.moved.keys() & rules.steps.keys():
+        for steps in rules.steps[predicate]:
+            either = either or draft.facts.either()
+            for subject, _, _ in draft.moved[predicate]:
+                named.update(_back(either, steps, subject) if steps else (subject,))
     touched.update(iri for iri in named - touched if rules.apply(draft.facts, iri))
-    return touched, pairs
+    return touched, set(_decided(draft))
+
+
+def _decided(draft: Draft) -> Iterator[tuple[str, str]]:
+    """The pairs of which a source or steward speaks anew, or no more.
+
+    The merged view need not show it: what a steward accepts is mostly derived already.
+    """
+    records = (draft.asserted, draft.retracted)
+    old = (
+        said for record in records for (iri, _), said in record.items() if iri not in draft.created
+    )
+    new = (draft.moved.get(predicate, ()) for predicate in _DECISIONS)
+    for subject, predicate, value in chain.from_iterable((*old, *new)):
+        if predicate in _DECISIONS and (other := iri_of(value)) and other != subject:
+            yield _pair(subject, other)
 
 
 def _back(facts: Facts, steps: Iterable[str], start: str) -> set[str]:

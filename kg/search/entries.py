@@ -18,7 +18,7 @@ from typing import Final
 
 from kg import iris
 from kg.errors import BadIri
-from kg.facts import Facts
+from kg.facts import Facts, Properties
 from kg.iris import EntityRef, Minter, term
 from kg.terms import datatype_of, iri_of, is_literal, language_of, node, text_of
 
@@ -35,7 +35,17 @@ _MAX_LINKS = 50
 _MAX_REMEMBERED = 200_000
 _TEXT_TYPES: Final = frozenset({None, term("xsd:anyURI")})  # None: plain or in a language
 _TOMBSTONE: Final = node(iris.TOMBSTONE)
-_UNRELATED: Final = frozenset({iris.TYPE, iris.RECORDED_BY, iris.FORMER_TYPE})
+_APART: Final = frozenset(
+    {
+        iris.TYPE,
+        iris.RECORDED_BY,
+        iris.FORMER_TYPE,
+        iris.KEYWORD,
+        iris.OWNED_BY,
+        iris.IN_DOMAIN,
+    }
+)
+"""What has a place of its own in an entry, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +115,25 @@ class _Reader:
 
     def entry(self, iri: str) -> Entry | None:
         said = self._facts.properties(iri)
-        statements = {predicate: list(said[predicate]) for predicate in said}
-        types = statements.get(iris.TYPE)
+        types = said.get(iris.TYPE)
         ref = self._ref(iri) if types and _TOMBSTONE not in types else None
         if ref is None:
             return None
         if len(self._names) > _MAX_REMEMBERED:  # a rebuild passes millions
             self._names = dict(self._labels)
-        name = self._names[iri] = _take_name(statements, ref.key)
-        description = _take_text(statements.get(iris.DESCRIPTION, []))
-        tags = filter(is_literal, statements.pop(iris.KEYWORD, ()))
+        named_by, title = _name(said)
+        name = self._names[iri] = (text_of(title) if title else ref.key)[:MAX_NAME]
+        description = _shown(said.get(iris.DESCRIPTION, ()))
+        tags = filter(is_literal, said.get(iris.KEYWORD, ()))
         keywords = {text_of(tag)[:_LONGEST_VALUE] for tag in tags}
-        owners = self._links(statements.pop(iris.OWNED_BY, ()))
-        domains = self._links(statements.pop(iris.IN_DOMAIN, ()))
-        related, values = self._rest(statements)
+        related, values = self._rest(said, {named_by: title, iris.DESCRIPTION: description})
         return Entry(
             iri=iri,
             ref=ref,
             name=name,
-            description=description,
-            owners=owners,
-            domains=domains,
+            description=text_of(description) if description else None,
+            owners=self._links(said.get(iris.OWNED_BY, ())),
+            domains=self._links(said.get(iris.IN_DOMAIN, ())),
             keywords=tuple(sorted(keywords)[:_MAX_LINKS]),
             related=related,
             values=values,
@@ -142,17 +150,23 @@ class _Reader:
             self._linked[iri] = Link(str(ref), name) if ref and name else None
         return self._linked[iri]
 
-    def _rest(self, statements: Mapping[str, list[str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The names of what the remaining statements point at, and their short texts."""
+    def _rest(
+        self, said: Properties, shown: Mapping[str, str | None]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names of what the other statements point at, and their short texts.
+
+        ``shown`` has, by predicate, a value that has a place of its own; names and descriptions in
+        other languages are texts like any other.
+        """
         pointed: set[str] = set()
         values: set[str] = set()
-        for predicate, held in statements.items():
-            if predicate in _UNRELATED:
+        for predicate, held in said.items():
+            if predicate in _APART:
                 continue
             for value in held:
                 if iri := iri_of(value):
                     pointed.add(iri)
-                elif _is_text(value):
+                elif _is_text(value) and value != shown.get(predicate):
                     values.add(text_of(value)[:_LONGEST_VALUE])
         names = (self._name(iri) for iri in sorted(pointed))
         related = islice((name for name in names if name is not None), MAX_RELATED)
@@ -169,9 +183,8 @@ class _Reader:
         if ref is None:
             return None
         for predicate in iris.NAMES:
-            name = _take_text(list(self._facts.objects(iri, predicate)))
-            if name is not None:
-                return name[:MAX_NAME]
+            if title := _shown(self._facts.objects(iri, predicate)):
+                return text_of(title)[:MAX_NAME]
         return ref.key[:MAX_NAME]
 
     def _ref(self, iri: str) -> EntityRef | None:
@@ -182,27 +195,18 @@ class _Reader:
             return None
 
 
-def _take_name(statements: dict[str, list[str]], key: str) -> str:
-    """The name by the first naming property that is present, else the key.
-
-    The value is taken out; names in other languages stay, and so become texts like any other.
-    """
+def _name(said: Properties) -> tuple[str, str | None]:
+    """The first naming property that is present, and its value that people are shown."""
     for predicate in iris.NAMES:
-        held = statements.get(predicate, [])
-        name = _take_text(held)
-        if name is not None:
-            return name[:MAX_NAME]
-    return key[:MAX_NAME]
+        if title := _shown(said.get(predicate, ())):
+            return predicate, title
+    return iris.NAMES[0], None
 
 
-def _take_text(values: list[str]) -> str | None:
+def _shown(values: Iterable[str]) -> str | None:
     """The text that people are shown: without language or in English if there is a choice."""
     literals = [value for value in values if is_literal(value) and text_of(value).strip()]
-    if not literals:
-        return None
-    shown = min(literals, key=_preference) if len(literals) > 1 else literals[0]
-    values.remove(shown)
-    return text_of(shown)
+    return literals[0] if len(literals) == 1 else min(literals, key=_preference, default=None)
 
 
 def _preference(value: str) -> tuple[bool, str, str]:

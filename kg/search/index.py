@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
@@ -66,19 +67,26 @@ class SearchIndex:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def update(self, entries: Iterable[Entry], *, removed: Iterable[str] = ()) -> int:
+    def update(
+        self,
+        entries: Iterable[Entry],
+        *,
+        removed: Iterable[str] = (),
+        new: AbstractSet[str] = frozenset(),
+    ) -> int:
         """Takes out ``removed`` and puts entries in the place of those with the same IRI.
 
-        So a caller passes all that changed as removed, and what there still is as entries.
-        Answers how many entries were put. Nothing is seen by readers before `commit`.
+        So a caller passes all that changed as removed, and what there still is as entries. ``new``
+        are IRIs that the index has nothing of, which spares looking. Answers how many entries were
+        put. Nothing is seen by readers before `commit`.
         """
-        documents = {entry.iri: document(entry, labels=self._labels) for entry in entries}
+        latest = {entry.iri: entry for entry in entries}
         with self._writing("Writing the search index"):
-            for iri in documents.keys() | set(removed):
+            for iri in (latest.keys() | set(removed)) - new:
                 self._writer.delete_documents_by_term("iri", iri)
-            for made in documents.values():
-                self._writer.add_document(made)
-        return len(documents)
+            for entry in latest.values():
+                self._writer.add_document(document(entry, labels=self._labels))
+        return len(latest)
 
     def commit(self, version: int) -> None:
         """Publishes what was put and taken out, as the state of the graph's ``version``."""

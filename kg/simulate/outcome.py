@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,7 +75,7 @@ def _places(findings: dict[str, list[Finding]]) -> dict[_Place, Finding]:
     return {(f.focus, f.rule, f.value): f for f in found}
 
 
-def _derived(record: Mapping[tuple[str, Layer], set[Statement]]) -> tuple[Statement, ...]:
+def _derived(record: Mapping[tuple[str, Layer], Collection[Statement]]) -> tuple[Statement, ...]:
     return tuple(
         sorted(s for (_, layer), said in record.items() if layer == "derived" for s in said)
     )

@@ -39,9 +39,12 @@ def as_stored(value: str) -> str:
 
 def all_as_stored(statements: Iterable[Statement]) -> frozenset[Statement]:
     """Statements as they come back from the store; most are so already, and are passed over."""
-    return frozenset(
-        [
-            said if said[2][-1] == '"' or said[2][0] != '"' else (*said[:2], as_stored(said[2]))
-            for said in statements
-        ]
-    )
+    given = frozenset(statements)  # no copy of one that is frozen
+    others = [
+        said
+        for said in given
+        if said[2][-1] != '"' and said[2][0] == '"' and as_stored(said[2]) != said[2]
+    ]
+    if not others:
+        return given
+    return given.difference(others) | {(*said[:2], as_stored(said[2])) for said in others}

@@ -65,10 +65,13 @@ class Backwards:
     def affected(self, facts: Facts, changed: Iterable[Statement]) -> set[str]:
         said: dict[str, set[str]] = defaultdict(set)
         waiting: dict[str, set[int]] = defaultdict(set)
+        reads, reads_backwards = self._reads, self._reads_backwards
+        any_is_read = ANY in reads
         for subject, predicate, value in changed:
-            said[subject].add(predicate)
-            if predicate in self._reads_backwards and (end := iri_of(value)):
-                waiting[end] |= self._reads_backwards[predicate]
+            if any_is_read or predicate in reads:
+                said[subject].add(predicate)
+            if predicate in reads_backwards and (end := iri_of(value)):
+                waiting[end] |= reads_backwards[predicate]
         found: set[str] = set()
         done: dict[str, _States] = {}
         for node, predicates in said.items():

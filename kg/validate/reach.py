@@ -8,11 +8,11 @@ their rules may read. Validating only that, and replacing those nodes' findings,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from kg import iris
-from kg.facts import Facts
+from kg.facts import Facts, Properties
 from kg.terms import Statement, iri_of
 from kg.terms import node as value_of
 from kg.validate.automaton import ANY, Automaton, Edge, Kind, Probe, Target, compile_shapes
@@ -23,7 +23,6 @@ _FEW: Final = 3
 """Predicates that are looked up one by one; for more, all of a node's statements are read."""
 
 _States = frozenset[int]
-_Pairs = list[Statement]
 _Place = tuple[str, int]
 
 
@@ -72,19 +71,9 @@ class Reach:
         """
         return self._backwards.affected(facts, changed)
 
-    def context(
-        self,
-        facts: Facts,
-        focus: Iterable[str],
-        *,
-        known: Mapping[str, Iterable[Statement]] | None = None,
-    ) -> list[Statement]:
-        """Every statement that the rules may read for these focus nodes; some more than once.
-
-        ``known`` spares reading what is at hand: all statements about an entity and its parts, by
-        the entity's IRI.
-        """
-        reader = _Reader(facts, known or {})
+    def context(self, facts: Facts, focus: Iterable[str]) -> list[Statement]:
+        """Every statement that the rules may read for these focus nodes; some more than once."""
+        reader = _Reader(facts)
         found: list[Statement] = []
         queue = [
             (iri, plan) for iri in focus if (plan := self._plan_of_focus(iri, reader)) is not None
@@ -93,15 +82,16 @@ class Reach:
         while queue:
             node, plan = queue.pop()
             reads, after, everything = plan.reads, plan.after, plan.everything
-            for statement in reader.of(node, plan):
-                predicate = statement[1]
+            for predicate, values in reader.of(node, plan):
                 if predicate not in reads and everything is None:
                     continue
-                found.append(statement)
+                found += [(node, predicate, value) for value in values]
                 then = after.get(predicate, everything)
-                if then is not None and (end := iri_of(statement[2])):
-                    place = (end, then)
-                    if place not in seen:
+                if then is None:
+                    continue
+                for value in values:
+                    place = (iri_of(value), then)
+                    if place[0] and place not in seen:
                         seen.add(place)
                         queue.append(place)
             for predicate, then in plan.before:
@@ -117,13 +107,11 @@ class Reach:
 
     def _plan_of_focus(self, iri: str, reader: _Reader) -> _Plan | None:
         """The plan of a node as a focus node, by the targets that it meets."""
-        met: list[tuple[Kind, str]] = []
-        for _, predicate, value in reader.all(iri):
-            if predicate == iris.TYPE:
-                if name := iri_of(value):
-                    met.append(("class", name))
-            elif predicate in self._forward_targets:
-                met.append(("subjects", predicate))
+        said = reader.all(iri)
+        met: list[tuple[Kind, str]] = [
+            ("class", name) for value in said.get(iris.TYPE, ()) if (name := iri_of(value))
+        ]
+        met += [("subjects", predicate) for predicate in self._forward_targets.intersection(said)]
         if iri in self._node_targets:
             met.append(("node", iri))
         met += [
@@ -174,39 +162,30 @@ class Reach:
 class _Reader:
     """Reads each node once. Look-ups in a store on disk cost 20 µs for one predicate, 80 for all."""
 
-    def __init__(self, facts: Facts, known: Mapping[str, Iterable[Statement]]) -> None:
+    def __init__(self, facts: Facts) -> None:
         self.facts = facts
-        self._known = known
-        self._all: dict[str, _Pairs] = {}
-        self._some: dict[tuple[str, str], _Pairs] = {}
+        self._all: dict[str, Properties] = {}
+        self._some: dict[tuple[str, str], Collection[str]] = {}
 
-    def all(self, node: str) -> _Pairs:
-        pairs = self._all.get(node)
-        if pairs is None:
-            known = self._known.get(node.partition("#")[0])
-            if known is None:
-                pairs = list(self.facts.about(node))
-            else:
-                pairs = [statement for statement in known if statement[0] == node]
-            self._all[node] = pairs
-        return pairs
+    def all(self, node: str) -> Properties:
+        said = self._all.get(node)
+        if said is None:
+            said = self._all[node] = self.facts.properties(node)
+        return said
 
-    def of(self, node: str, plan: _Plan) -> _Pairs:
-        """At least the statements that the plan reads of the node."""
+    def of(self, node: str, plan: _Plan) -> Iterable[tuple[str, Collection[str]]]:
+        """At least what the plan reads of the node, as values by predicate."""
         if not plan.reads and plan.everything is None:
-            return []
-        wide = plan.everything is not None or len(plan.reads) > _FEW
-        if wide or node in self._all or node.partition("#")[0] in self._known:
-            return self.all(node)
-        found: _Pairs = []
-        for predicate in plan.reads:
-            pairs = self._some.get((node, predicate))
-            if pairs is None:
-                values = self.facts.objects(node, predicate)
-                pairs = [(node, predicate, value) for value in values]
-                self._some[node, predicate] = pairs
-            found += pairs
-        return found
+            return ()
+        if plan.everything is not None or len(plan.reads) > _FEW or node in self._all:
+            return self.all(node).items()
+        return [(predicate, self._values(node, predicate)) for predicate in plan.reads]
+
+    def _values(self, node: str, predicate: str) -> Collection[str]:
+        values = self._some.get((node, predicate))
+        if values is None:
+            values = self._some[node, predicate] = list(self.facts.objects(node, predicate))
+        return values
 
 
 def _search(automaton: Automaton, facts: Facts, node: str, probe: Probe) -> list[Statement]:

@@ -6,7 +6,7 @@ findings, which join the same draft: a commit and its findings are one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -51,16 +51,14 @@ class Validator:
         facts: Facts,
         focus: set[str] | frozenset[str],
         *,
-        known: Mapping[str, Iterable[Statement]] | None = None,
         at: datetime | None = None,
     ) -> dict[str, list[Finding]]:
         """The findings of each of these nodes, worst first; none for a node that no rule is about.
 
         ``at`` is the moment to judge by, now if None.
-        ``known``: all statements about an entity and its parts, by its IRI, where they are at hand.
         """
         found: dict[str, list[Finding]] = {iri: [] for iri in focus}
-        data = self._reach.context(facts, focus, known=known)
+        data = self._reach.context(facts, focus)
         if data:
             for finding in self._engine.validate(data, at=at or self._now(), focus=focus).findings:
                 found[finding.focus].append(finding)

@@ -167,14 +167,13 @@ def run(count: int) -> None:
 
     facts = Held(whole)
     batch = sorted(facts.by_subject)[:BATCH]
-    known = {iri: facts.by_subject[iri] for iri in batch}
-    changed = [said for about in known.values() for said in about]
+    changed = [said for iri in batch for said in facts.by_subject[iri]]
     gc.freeze()  # in a store on disk the graph is not in this process's heap
     reach = Reach(shapes)
     reach.context(facts, reach.affected(facts, changed[:100]))  # fills its caches
     finding, _ = _timed(lambda: reach.affected(facts, changed))
     focus = frozenset(batch)
-    gathering, context = _timed(lambda: reach.context(facts, focus, known=known))
+    gathering, context = _timed(lambda: reach.context(facts, focus))
     judging, _ = _timed(lambda: fast.validate(context, at=AT, focus=focus))
     print(f"a batch of {len(batch):,} entities with {len(changed):,} statements, for each entity")
     for what, seconds in (

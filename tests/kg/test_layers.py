@@ -50,7 +50,12 @@ class World:
         change = commit(draft, version=self.store.version + 1, at=at)
         if change:
             self.store.apply(change)
-        self.copies[self.store.version] = frozenset(self.store.statements())
+        before, now = self.copies[max(self.copies)], frozenset(self.store.statements())
+        self.copies[self.store.version] = now
+        assert sorted(draft.changes()) == sorted(now ^ before), (
+            "each move of the view is noted once"
+        )
+        assert draft.moved_entities() == {s.partition("#")[0] for s, _, _ in now ^ before}
 
     def close(self) -> None:
         self.store.close()

@@ -66,6 +66,16 @@ def test_every_entity_has_its_type_key_and_recorder(contexts: Contexts) -> None:
     }
 
 
+def test_equal_iris_of_a_batch_are_one_string(contexts: Contexts) -> None:
+    """A batch has hundreds of thousands: what is equal need not be kept and compared twice."""
+    payloads = [{"key": key, "parents": ["a-parent"]} for key in ("one", "other")]
+    found = normalise([snapshot(*payloads)], contexts=contexts).entities
+    said = [s for one in found for s in one.statements if s[1] == term("mlg:derivedFromModel")]
+    assert len(said) == 2
+    assert len({id(value) for _, _, value in said}) == len({id(link) for _, link, _ in said}) == 1
+    assert all(s[0] is one.iri for one in found for s in one.statements)
+
+
 def test_a_foreign_key_is_an_iri_of_the_source_that_owns_it(contexts: Contexts) -> None:
     found = facts(contexts, {"run": "a b/é%", "parents": ["x", "y"]})
     assert (term("mlg:producedBy"), f"{BASE}/id/pipeline-run/airflow/a%20b/%C3%A9%25") in found

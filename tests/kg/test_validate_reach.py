@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg import iris
-from kg.facts import Properties, grouped
+from kg.facts import Overlay, Properties, grouped
 from kg.iris import PREFIXES, class_of_type, term
 from kg.model import Finding
 from kg.terms import Statement, literal, node
@@ -309,12 +309,14 @@ def test_context_is_what_rules_read_and_nothing_more(reach: Reach) -> None:
     assert set(reach.context(Held(held), {_iri("m")})) == set(needed)
 
 
-def test_known_facts_are_not_looked_up(reach: Reach) -> None:
-    part = (_iri("m") + "#part", iris.TITLE, literal("part"))
-    about = [*turtle(":m a mlg:Model ; dct:title 'M' ."), part]
+def test_a_new_entity_is_not_looked_up(reach: Reach) -> None:
     facts = Held([])
-    context = reach.context(facts, {_iri("m")}, known={_iri("m"): about})
-    assert set(context) == set(about[:2])
+    draft = Overlay(facts)
+    draft.fresh(_iri("m"))
+    about = turtle(":m a mlg:Model ; dct:title 'M' .")
+    for said in about:
+        draft.add(said)
+    assert set(reach.context(draft, {_iri("m")})) == set(about)
     assert facts.looked == 0
 
 

@@ -66,6 +66,18 @@ def test_what_is_put_again_replaces_and_what_is_removed_is_gone(
     assert page.facets["type"][0].count == 1
 
 
+def test_what_is_said_to_be_new_is_not_looked_for(tmp_path: Path, minter: Minter) -> None:
+    one = entry("k1", "ranker")
+    with SearchIndex(tmp_path, labels={}) as index:
+        index.update([one], new={one.iri})
+        index.update([one], new={one.iri})  # said in error, so the first stays
+        index.commit(1)
+        assert len(Searcher(tmp_path, minter=minter, labels={}).search("").hits) == 2
+        index.update([one])
+        index.commit(2)
+        assert len(Searcher(tmp_path, minter=minter, labels={}).search("").hits) == 1
+
+
 def test_the_version_outlives_the_process_and_what_was_not_committed_does_not(
     tmp_path: Path,
 ) -> None:
