@@ -35,7 +35,7 @@ class World:
         self.store = EmbeddedStore(folder, base=BASE)
         self.rules = rules
         self.told: dict[tuple[str, Layer], frozenset[Statement]] = {}
-        self.copies: dict[int, frozenset[Statement]] = {0: frozenset()}
+        self.copies = {self.store.version: frozenset(self.store.statements())}
 
     def tell(self, layer: Layer, *entities: Entity) -> None:
         draft = Draft(self.store)
