@@ -25,7 +25,7 @@ IN_MEMORY := if [ -w /dev/shm ] && \
 .PHONY: demo test test-sources sources test-all check bench constraints clean
 
 demo: $(VENV)/.ready
-	$(BIN)/mlg demo --port $(PORT)
+	@$(BIN)/mlg demo --port $(PORT)
 
 # On all cores, each file of tests on one; then alone, and on a disk, what measures time. Source
 # systems that are small run for real here: of those, dbt alone needs an environment of its own

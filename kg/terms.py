@@ -32,6 +32,9 @@ ByGraph = Mapping[str, Collection[Statement]]
 """Statements by the IRI of their graph."""
 
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL)
+_OFFSET: Final = re.compile(
+    rf'"(\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{{1,6}})?[+-]\d\d:\d\d)"\^\^<{re.escape(iris.DATE_TIME)}>'
+)
 _ESCAPED: Final = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f"}
 
 
@@ -64,6 +67,20 @@ def moment(at: datetime) -> str:
     fraction = fraction.rstrip("0")
     text = f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
     return f'"{text}"^^<{iris.DATE_TIME}>'
+
+
+def in_utc(value: str) -> str:
+    """An `xsd:dateTime` with another offset as the same moment in UTC; any other value as it is.
+
+    So moments can be compared as texts, which all engines of rules agree on.
+    """
+    found = _OFFSET.fullmatch(value)
+    if found is None:
+        return value
+    try:
+        return moment(datetime.fromisoformat(found[1]))
+    except (ValueError, OverflowError):  # no such day, or before the first year
+        return value
 
 
 def text_of(value: str) -> str:

@@ -1,7 +1,7 @@
 """Literals as the store keeps them.
 
 The engine rewrites what it stores (``1.50`` becomes ``1.5``, `xsd:int` becomes `xsd:integer`), so a
-difference is only a difference once both sides are written its way.
+difference is only a difference once both sides are written its way. Moments are written in UTC.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 import pyoxigraph as ox
 
 from kg import iris
-from kg.terms import Statement, datatype_of, term, text_of
+from kg.terms import Statement, datatype_of, in_utc, term, text_of
 
 _ANY = re.compile(r".*", re.DOTALL)
 _KEPT_AS_GIVEN = {
@@ -27,7 +27,8 @@ _NODE = ox.NamedNode("urn:mlgraph:literal")
 
 @lru_cache(maxsize=100_000)
 def as_stored(value: str) -> str:
-    """A literal, given in N-Triples, as it comes back from the store."""
+    """A literal, given in N-Triples, as it is written to the store and comes back from it."""
+    value = in_utc(value)
     kept = _KEPT_AS_GIVEN.get(datatype_of(value) or "")
     if kept is not None and kept.fullmatch(text_of(value)):
         return value

@@ -16,7 +16,7 @@ from kg import formats, iris
 from kg.errors import BadSetting, MissingExtra
 from kg.iris import PREFIXES
 from kg.model import Report
-from kg.terms import Statement, statement
+from kg.terms import Statement, in_utc, statement
 from kg.validate import clock
 from kg.validate.shapes import Shapes
 
@@ -71,12 +71,14 @@ def statements(data: Data) -> list[Statement]:
     """The data as statements that rules may judge.
 
     A document from outside brings neither a clock nor a class hierarchy for our terms, or it
-    could set the terms on which it is judged. Triple terms are beyond SHACL and left out.
+    could set the terms on which it is judged. Triple terms are beyond SHACL and left out. Moments are
+    in UTC, as the graph has them.
     """
     if not isinstance(data, bytes):
         return [said for said in data if not said[2].startswith("<<")]
     quads = formats.parse(data, formats.by_name("nquads"), base=PREFIXES["mlg"])
-    return [said for quad in quads if _may_say(said := statement(quad.triple))]
+    found = (said for quad in quads if _may_say(said := statement(quad.triple)))
+    return [(subject, predicate, in_utc(value)) for subject, predicate, value in found]
 
 
 def _may_say(said: Statement) -> bool:

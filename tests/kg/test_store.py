@@ -13,7 +13,7 @@ from pyoxigraph import Literal
 
 from kg.errors import BadSetting, StoreUnavailable
 from kg.facts import Facts
-from kg.iris import graph, term
+from kg.iris import DATE_TIME, graph, term
 from kg.model import Change
 from kg.store import EmbeddedStore, newest, open_checkpoint, writer_is_running
 from kg.store.embedded import sync_logs
@@ -115,6 +115,22 @@ def test_literals_are_compared_as_the_store_keeps_them(
     said = NODE, LINK, literal(text, term(f"xsd:{datatype}"))
     store.apply(Change.of(added=((*said, ""),)))
     assert store.as_stored([said]) == set(store.about(NODE))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("2026-10-06T09:00:00+02:00", "2026-10-06T07:00:00Z"),
+        ("2026-01-01T00:30:00.250-05:30", "2026-01-01T06:00:00.25Z"),
+        ("2026-02-30T00:00:00+02:00", "2026-02-30T00:00:00+02:00"),
+        ("0001-01-01T00:00:00+02:00", "0001-01-01T00:00:00+02:00"),
+        ("2026-10-06T09:00:00", "2026-10-06T09:00:00"),
+    ],
+)
+def test_moments_are_kept_in_utc(store: EmbeddedStore, given: str, kept: str) -> None:
+    written = store.as_stored([(NODE, LINK, literal(given, DATE_TIME))])
+    store.apply(Change.of(added=((*said, "") for said in written)))
+    assert [text_of(value) for _, _, value in store.about(NODE)] == [kept]
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)

@@ -144,6 +144,14 @@ DATA = (
             "mlg:approvalDecision mlgc:approval-withdrawn . " + TEAM,
         ),
         (
+            "of which came first nothing is known, so the refusal counts",
+            "core-18 core-20",
+            LIVE + "mlg:approvedIn :y , :n . "
+            ":y a mlg:Approval ; mlg:approvalDecision mlgc:approval-approved . "
+            ":n a mlg:Approval ; dct:issued '2026-11-02T10:00:00Z'^^xsd:dateTime ; "
+            "mlg:approvalDecision mlgc:approval-rejected . " + TEAM,
+        ),
+        (
             "an earlier refusal does not matter",
             "core-18",
             LIVE + "mlg:approvedIn :y , :n . "
