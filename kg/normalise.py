@@ -165,6 +165,11 @@ def _parse(documents: Sequence[Document], context: Context, contexts: Contexts) 
                 f"The context of {who} states facts about {said[0]}; give a nested node an @id "
                 "such as '#part'."
             )
+        if said[2][0] == "_":
+            raise BadPayload(
+                f"The payload of {who} has an object without a name as {said[1]}; its context has to "
+                "give it an @id such as '#part', or leave the key out."
+            )
         about.append(said)
     for iri, ref in refs.items():
         facts[iri] += (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -45,6 +46,8 @@ POLL_SECONDS = 0.02
 PUBLISH_SECONDS = 0.5
 """Longest time that committed facts stay unseen while work goes on."""
 REOPEN_SECONDS = 2.0
+ROOM_BYTES = 16 << 20
+"""Free space below which nothing more is written."""
 
 
 class Worker:
@@ -230,6 +233,7 @@ class Worker:
     def step(self) -> Counts | None:
         """One batch, or None when nothing is due; readers see it at once, or soon under load."""
         try:
+            self._want_room()
             counts = self.pipeline.run_once(self.settings.integer("events.batch"))
             if not self.pipeline.in_flight:
                 self.publish()
@@ -237,6 +241,15 @@ class Worker:
         except StoreUnavailable as error:
             self._recover(error)
             return Counts()
+
+    def _want_room(self) -> None:
+        """Stops before the disk is full: then the engine's files are whole, and the state can be said."""
+        free = shutil.disk_usage(self.settings.data_dir).free
+        if free < ROOM_BYTES:
+            raise StoreUnavailable(
+                f"Only {free >> 20} MB are free for {self.settings.data_dir}, and writing stops below "
+                f"{ROOM_BYTES >> 20}; free some space, it goes on by itself."
+            )
 
     def _recover(self, error: StoreUnavailable) -> None:
         self._say("write-dead", str(error))
@@ -246,6 +259,7 @@ class Worker:
     def _revive(self) -> None:
         """Opens the store again, and indexes again what the index lost of its last changes."""
         try:
+            self._want_room()
             self.store.reopen()
             self.writer.catch_up()
         except StoreUnavailable:
@@ -324,8 +338,9 @@ class Worker:
             building = file.with_suffix(".new")
             building.write_text(text, "utf-8")
             building.replace(file)
-        except OSError:
-            return  # a full disk is what is being said
+        except OSError:  # a full disk is what is being said: over the old text, it takes no room
+            with suppress(OSError), file.open("r+b") as held:
+                held.write(text.encode().ljust(file.stat().st_size))
 
     def close(self) -> None:
         self._say("stopped")

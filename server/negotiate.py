@@ -87,8 +87,12 @@ def _chosen(accept: str, offers: tuple[Offer, ...]) -> Offer | None:
 
 
 def _deciding(wishes: Sequence[_Wish], offer: Offer) -> _Wish | None:
-    names = (offer.media_type, *offer.aliases)
-    matching = [wish for wish in wishes if any(wish.matches(name) for name in names)]
+    matching = [
+        wish
+        for wish in wishes
+        if wish.matches(offer.media_type)
+        or any(wish.subtype != "*" and wish.matches(alias) for alias in offer.aliases)
+    ]  # what a wildcard admits is sent under the first name, so that has to fit
     return max(matching, key=lambda wish: (wish.specificity, wish.quality), default=None)
 
 

@@ -72,6 +72,9 @@ def run(arguments: Sequence[str]) -> int:
     except MlgError as error:
         click.echo(f"mlg: {error}", err=True)
         return exit_code(error)
+    except OSError as error:
+        click.echo(f"mlg: {error.filename or 'The system'}: {error.strerror or error}.", err=True)
+        return 3
 
 
 def exit_code(error: MlgError) -> int:

@@ -13,9 +13,9 @@ from typing import IO, Any
 import click
 
 from kg import formats
-from kg.cli import output
+from kg.cli import output, reading
 from kg.config import SETTINGS, Settings
-from kg.errors import DoesNotConform
+from kg.errors import BadQuery, DoesNotConform
 from kg.model import Finding, Report
 from kg.openlineage import OPENLINEAGE_FILE, record_name
 from kg.questions import Question
@@ -46,7 +46,12 @@ def query(
     as_of: str | None,
 ) -> None:
     """Run a SPARQL query (- is standard input)."""
-    text = file.read().decode("utf-8", "replace")
+    try:
+        text = file.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadQuery(
+            f"{file.name} is not UTF-8: {error.reason} at byte {error.start}."
+        ) from error
     with Service(settings) as service:
         _print_answer(service, text, form=form, as_of=as_of, timeout=timeout)
 
@@ -167,7 +172,10 @@ def print_findings(findings: Iterable[Finding]) -> None:
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.argument("files", nargs=-1, type=reading.file_type)
+@click.option(
+    "--input-format", "input_form", help="Format of the files; default: by their extensions."
+)
 @click.option("--engine", type=click.Choice(list(ENGINES)), default="shacl", show_default=True)
 @output.as_of_option
 @click.option(
@@ -184,12 +192,13 @@ def print_findings(findings: Iterable[Finding]) -> None:
 def validate(
     settings: Settings,
     files: tuple[Path, ...],
+    input_form: str | None,
     engine: str,
     as_of: str | None,
     rules: str,
     form: str,
 ) -> None:
-    """Validate files, or without files the graph, against the core shapes."""
+    """Validate files (- is standard input), or without files the graph, against the core shapes."""
     if as_of is not None and files:
         raise click.UsageError("--as-of is about the graph; leave the files out.")
     known = load_shapes().rules
@@ -200,14 +209,17 @@ def validate(
         elif not files:
             reports = [service.validate_graph(engine=engine)]
         else:
-            reports = [
-                service.validate(file.read_bytes(), formats.of_file(str(file)), engine=engine)
-                for file in files
-            ]
+            reports = [_judged(service, file, input_form, engine=engine) for file in files]
     report = Report(findings=tuple(f for r in reports for f in r.findings), engine=engine)
     click.echo(render.render(report, form, rules=known), nl=False)
     if not report.acceptable:
         raise DoesNotConform(f"{report.count('violation')} violations.")
+
+
+def _judged(service: Service, file: Path, form: str | None, *, engine: str) -> Report:
+    body, known = reading.document(file, form=form)
+    with reading.naming(file):
+        return service.validate(body, known, engine=engine)
 
 
 @click.command()

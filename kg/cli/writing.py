@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,10 +12,10 @@ from typing import IO
 import click
 
 from kg import formats
-from kg.cli import output
+from kg.cli import output, reading
 from kg.cli.asking import print_findings
 from kg.config import Settings
-from kg.errors import BadEvent, BadPayload, DoesNotConform, SourceUnavailable
+from kg.errors import BadEvent, BadInput, BadPayload, DoesNotConform, SourceUnavailable
 from kg.ingest import ingest, parse_json
 from kg.model import Event
 from kg.normalise import contexts_of
@@ -103,7 +102,10 @@ def sync(settings: Settings, sources: tuple[str, ...], full: bool, as_data: bool
     """List everything at the sources (default: all), hydrate what differs, and mark what is gone."""
     results: dict[str, dict[str, object]] = {}
     with working(settings), Service(settings) as service:
-        for name in sources or sorted(settings.sources):
+        names = sources or sorted(settings.sources)
+        for name in names:
+            service.source(name)  # an unknown one is said before any is listed
+        for name in names:
             results[name] = _sync(service, name, full=full)
     failed = [name for name, result in results.items() if "error" in result]
     if as_data:
@@ -152,31 +154,34 @@ def submit(
     settings: Settings, files: tuple[Path, ...], form: str | None, by: str, as_data: bool
 ) -> None:
     """Submit metadata (Turtle, JSON-LD, N-Triples, N-Quads, RDF/XML; - is standard input)."""
-    documents = [(str(file), *_read(file, form)) for file in files]
-    refused = 0
+    documents = [(file, *reading.document(file, form=form)) for file in files]
+    told: list[dict[str, object]] = []
+    unusable: list[BadInput] = []
     with working(settings), Service(settings) as service:
-        for name, body, known in documents:
-            outcome = service.submit(body, known, by=by)
-            refused += outcome.state == "refused"
-            if as_data:
-                output.data({"file": name, **as_json(outcome)})
+        for file, body, known in documents:
+            try:
+                with reading.naming(file):
+                    outcome = service.submit(body, known, by=by)
+            except BadInput as error:  # it must not stop the other files
+                unusable.append(error)
+                told.append({"file": str(file), "state": "unusable", "error": str(error)})
                 continue
-            click.echo(f"{name}: {outcome.state}, {len(outcome.iris)} entities")
-            print_findings(outcome.findings)
-            if outcome.problem:
-                click.echo(f"  {outcome.problem['detail']}")
+            told.append({"file": str(file), **as_json(outcome)})
+            if not as_data:
+                click.echo(f"{file}: {outcome.state}, {len(outcome.iris)} entities")
+                print_findings(outcome.findings)
+                if outcome.problem:
+                    click.echo(f"  {outcome.problem['detail']}")
+    if as_data:
+        output.data(told if len(files) > 1 else told[0])
+    if unusable:
+        *others, last = unusable
+        for other in others:
+            click.echo(f"mlg: {other}", err=True)
+        raise last
+    refused = sum(one["state"] == "refused" for one in told)
     if refused:
-        raise DoesNotConform(f"{refused} of {len(documents)} submissions were refused.")
-
-
-def _read(file: Path, form: str | None) -> tuple[bytes, formats.Format]:
-    if str(file) == "-":
-        return sys.stdin.buffer.read(), formats.by_name(form or "turtle")
-    try:
-        body = file.read_bytes()
-    except OSError as error:
-        raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from error
-    return body, formats.by_name(form) if form else formats.of_file(str(file))
+        raise DoesNotConform(f"{refused} of {len(files)} submissions were refused.")
 
 
 @click.command()

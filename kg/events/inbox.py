@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 from uuid import uuid4
 
-from kg.errors import BadInput, NotFound, SystemFailure
+from kg.errors import BadInput, NotFound, StoreUnavailable
 from kg.events import sql
 from kg.events.rows import FIRST_SWEEP, REFERENCE, SWEEP, Request, SourceRow, Sweep, Work
 from kg.iris import EntityRef
@@ -56,7 +56,7 @@ class Inbox:
         try:
             self._db.executescript(_SCHEMA.read_text("utf-8"))
         except sqlite3.Error as error:
-            raise SystemFailure(f"The inbox {file} cannot be opened: {error}.") from error
+            raise StoreUnavailable(f"The inbox {file} cannot be opened: {error}.") from error
         if not self._has_times():
             with self._write() as db:  # alone: others may be opening it too
                 if not self._has_times():
@@ -346,7 +346,9 @@ class Inbox:
         except UnicodeEncodeError as error:
             raise BadInput(f"A text cannot be kept as UTF-8: {error.reason}.") from error
         except sqlite3.Error as error:
-            raise SystemFailure(f"The inbox {self._file} cannot be written: {error}.") from error
+            raise StoreUnavailable(
+                f"The inbox {self._file} cannot be written: {error}. Free some space if the disk is full."
+            ) from error
 
 
 def _tell(db: sqlite3.Connection, rows: Collection[tuple[Any, ...]]) -> None:

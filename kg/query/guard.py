@@ -180,7 +180,7 @@ def _form(text: str, tokens: Sequence[Token], first: int) -> Form:
         line, column = position_of(text, token.start)
         raise QueryRefused(
             f"Line {line}, column {column}: {token.keyword} changes the graph, which a query "
-            "cannot; an administrator sends it to /update.",
+            "cannot; submit metadata to /submit, or by `mlg submit`.",
             line=line,
             column=column,
         )

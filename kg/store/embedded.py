@@ -98,7 +98,7 @@ class EmbeddedStore:
     def _open(self) -> None:
         try:
             self._store = ox.Store(str(self._folder))
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # the latter of damaged files
             raise StoreUnavailable(
                 f"The store in {self._folder} cannot be opened: {error}"
             ) from error
@@ -292,7 +292,13 @@ def _hold_base(file: Path, base: str) -> None:
     if not file.exists():
         file.write_text(json.dumps({"base": base}) + "\n", "utf-8")
         return
-    held = json.loads(file.read_text("utf-8"))["base"]
+    try:
+        held = json.loads(file.read_text("utf-8"))["base"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreUnavailable(
+            f'{file} is damaged ({error!r}). It has to say {{"base": "http://…"}}, the base with which '
+            "this data folder was made."
+        ) from error
     if held != base:
         raise BadSetting(
             f"This data folder was made with base = {held!r}, not {base!r}. Use that base, or dump "
