@@ -10,31 +10,39 @@ from typing import Any
 from kg.config import Settings
 from kg.errors import MlgError, StoreUnavailable
 from kg.events import Inbox, Letters, SourceRow
+from kg.iris import source_system
 from kg.sources import Source
 from kg.store import Checkpoint, writer_is_running
 from kg.views import SearchPage, SourceStatus, Status
 
+_ITSELF = source_system("any").type
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """``everything`` is a page of the search for all, with its counts; ``source`` connects one."""
+    """``everything`` is a page of the search for all, with its counts, or for what has some values;
+    ``source`` connects one."""
 
     settings: Settings
     inbox: Inbox
     letters: Letters
     checkpoint: Callable[[], Checkpoint]
-    everything: Callable[[], SearchPage]
+    everything: Callable[..., SearchPage]
     source: Callable[[str], Source]
 
     def sources(self) -> list[SourceStatus]:
         """How each configured source does."""
-        try:
-            counts = self.everything().facets.get("source", ())
-        except StoreUnavailable:  # nothing is published yet
-            counts = ()
-        held = {facet.value: facet.count for facet in counts}
         names = sorted(self.settings.sources)
-        return [self._status_of(name, entities=held.get(name, 0)) for name in names]
+        return [self._status_of(name, entities=self._held_of(name)) for name in names]
+
+    def _held_of(self, name: str) -> int:
+        """The entities of a source. That which stands for the source itself is not one of them."""
+        try:
+            found = self.everything(source=[name])
+        except StoreUnavailable:  # nothing is published yet
+            return 0
+        itself = (kind.count for kind in found.facets.get("type", ()) if kind.value == _ITSELF)
+        return found.total - sum(itself)
 
     def status(self) -> Status:
         """How the installation does; never raises for what it would report."""

@@ -118,6 +118,10 @@ class Hydrator:
         asked, rest = self._asked.get(source), self._rest.get(source)
         return not (asked and asked.failed) and (rest is None or rest[1] <= self._now())
 
+    def try_again(self, source: str) -> None:
+        """Ends the peace that a source is left in."""
+        self._rest.pop(source, None)
+
     def begin(self, source: str, works: Collection[Work]) -> None:
         """Asks one source for entities, all its own, that it is not being asked for already."""
         if source not in self._asked:

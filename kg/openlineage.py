@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -49,9 +50,9 @@ class Intake:
     def keep(self, events: Sequence[Any]) -> int:
         """All of them or none; answers how many. Raises `BadEvent`, or `SystemFailure`."""
         refs = self.record.keep(events)
-        cause = f"openlineage:{uuid4()}"
+        cause, at = f"openlineage:{uuid4()}", _earliest(events)
         self.publish(
-            Event(ref=ref, event_type=ref.type.replace("-", "_") + ".told", event_id=cause)
+            Event(ref=ref, event_type=ref.type.replace("-", "_") + ".told", event_id=cause, time=at)
             for ref in refs
             if not (types := self.source(ref.source).types) or ref.type in types
         )
@@ -61,6 +62,11 @@ class Intake:
     def keep_messages(self, messages: Sequence[list[Any]]) -> int:
         """The events of several messages, as `read_events` read them."""
         return self.keep([event for events in messages for event in events])
+
+
+def _earliest(events: Sequence[Any]) -> datetime | None:
+    """When the first of the events happened, by their `eventTime`; all have one that can be read."""
+    return min((datetime.fromisoformat(event["eventTime"]) for event in events), default=None)
 
 
 def intake_of(

@@ -380,14 +380,14 @@ class Service:
             inbox=self.inbox,
             letters=self.letters,
             checkpoint=self.checkpoint,
-            everything=lambda: self.search("", filters={}, limit=1),
+            everything=lambda **having: self.search("", filters=having, limit=1),
             source=self.source,
         )
 
     def dead_letters(self, source: str | None = None) -> list[DeadLetter]:
         """What could not be used, of one source or of all: entities, then brokers' last messages."""
         dead = [(r, error) for r, error in self.inbox.dead() if source in (None, r.source)]
-        letters = self.letters.newest(source=source)
+        letters = self.letters.newest(MOST_KEPT, source=source)
         return [
             *(DeadLetter(ref=ref, error=error) for ref, error in dead),
             *(DeadLetter(ref=None, error=x.error, place=x.place) for x in letters),

@@ -76,6 +76,7 @@ class Worker:
         self._published_at = 0.0
         self._tidying: Future[None] | None = None
         self._told: str | None = None
+        self._is_stopped = False
         data_dir = settings.data_dir
         with ExitStack() as opening:
             self.store = EmbeddedStore(data_dir, base=settings.base)
@@ -234,6 +235,8 @@ class Worker:
         """One batch, or None when nothing is due; readers see it at once, or soon under load."""
         try:
             self._want_room()
+            if self._is_stopped:
+                self._revive()
             counts = self.pipeline.run_once(self.settings.integer("events.batch"))
             if not self.pipeline.in_flight:
                 self.publish()
@@ -252,6 +255,7 @@ class Worker:
             )
 
     def _recover(self, error: StoreUnavailable) -> None:
+        self._is_stopped = True
         self._say("write-dead", str(error))
         time.sleep(self.reopen_seconds)
         self._revive()
@@ -264,6 +268,7 @@ class Worker:
             self.writer.catch_up()
         except StoreUnavailable:
             return
+        self._is_stopped = False
         self._told = None
         self._say("running")
 

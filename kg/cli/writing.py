@@ -111,9 +111,9 @@ def sync(settings: Settings, sources: tuple[str, ...], full: bool, as_data: bool
     if as_data:
         output.data(results)
     else:
-        keys = ("listed", "differing", "dead", "error")
+        keys = ("listed", "hydrated", "dead", "error")
         rows = [(name, *map(result.get, keys)) for name, result in results.items()]
-        output.table(rows, header=("source", "listed", "differing", "dead letters", "error"))
+        output.table(rows, header=("source", "listed", "hydrated", "dead letters", "error"))
     if failed:
         raise SourceUnavailable(f"Not everything could be listed: {', '.join(failed)}.")
 
@@ -135,10 +135,12 @@ def _sync(service: Service, name: str, *, full: bool) -> dict[str, object]:
     while (row := service.inbox.source(name)).pending and not row.failing:
         show(f"{swept.listed} listed, {row.pending} to go")
         time.sleep(0.05)
+        if not writer_is_running(service.settings.data_dir):
+            return {"error": "The worker has stopped; what is left is done by the next."}
     output.end_progress()
     told: dict[str, object] = {
         "listed": swept.listed,
-        "differing": swept.told,
+        "hydrated": swept.told,
         "dead": row.dead,
     }
     return {**told, "error": row.last_error} if row.failing else told

@@ -197,13 +197,20 @@ class Inbox:
             db.execute(sql.FAILED, (work.ref.source, error))
 
     def bury(self, work: Work, *, error: str) -> None:
-        """Makes work a dead letter: it waits for a new event, or for `revive`."""
+        """Makes work a dead letter: it waits for a new event, or for `revive`.
+
+        If there was one since it was taken, it stays to be done.
+        """
         with self._write() as db:
-            db.execute(sql.BURY, (error, *_key(work.ref)))
+            db.execute(sql.BURY, (error, *_key(work.ref), work.told))
 
     def revive(self, source: str) -> int:
-        """Makes a source's dead letters and waiting work due now; answers how many."""
+        """Makes a source's dead letters and waiting work due now; answers how many.
+
+        The source is no longer left in peace, if it was.
+        """
         with self._write() as db:
+            db.execute(sql.TRIES_AGAIN, (source,))
             return db.execute(sql.REVIVE, (source,)).rowcount
 
     def dead(self) -> list[tuple[EntityRef, str]]:
@@ -285,6 +292,11 @@ class Inbox:
         with self._write() as db:
             db.execute(sql.FAILED, (source, error))
 
+    def is_failing(self, source: str) -> bool:
+        """Whether it did not answer when it was last asked, and nobody has it tried again."""
+        row = self._db.execute(sql.FAILING, (source,)).fetchone()
+        return bool(row and row[0])
+
     def source(self, name: str) -> SourceRow:
         counts = dict(self._db.execute(sql.COUNTS, (name,)).fetchall())
         row = self._db.execute(sql.SOURCE, (name,)).fetchone() or (None, None, None, None, 0)
@@ -353,7 +365,8 @@ class Inbox:
 
 def _tell(db: sqlite3.Connection, rows: Collection[tuple[Any, ...]]) -> None:
     db.executemany(sql.TELL, rows)
-    db.executemany(sql.HEARD, {row[0]: (row[0], row[5]) for row in rows}.values())
+    heard = {row[0]: (row[0], row[5]) for row in rows if not row[4].startswith((SWEEP, REFERENCE))}
+    db.executemany(sql.HEARD, heard.values())
 
 
 def _key(ref: EntityRef) -> tuple[str, str, str]:

@@ -1,10 +1,15 @@
 """The statements of the inbox; `schema.sql` beside this has its tables."""
 
-TELL = """
+_WE_TELL = "(excluded.event_id GLOB 'sweep:*')"
+_WAITS = "(state = 'pending' AND NOT (event_id GLOB 'sweep:*' OR event_id GLOB 'reference:*'))"
+"""An event of the source that waits still: a sweep that comes upon the same does not take its place."""
+TELL = f"""
 INSERT INTO work (source, type, key, event_type, event_id, received_at, happened_at)
 VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET told = told + 1, event_type = excluded.event_type,
-    event_id = excluded.event_id, state = 'pending', next_try = 0, attempts = 0, error = NULL,
+ON CONFLICT DO UPDATE SET told = told + 1,
+    event_type = iif({_WAITS} AND {_WE_TELL}, event_type, excluded.event_type),
+    event_id = iif({_WAITS} AND {_WE_TELL}, event_id, excluded.event_id),
+    state = 'pending', next_try = 0, attempts = 0, error = NULL,
     happened_at = min(coalesce(happened_at, received_at), excluded.happened_at)
 """
 HEARD = """
@@ -66,8 +71,10 @@ ON CONFLICT DO UPDATE SET last_error = excluded.last_error, failing = 1
 """
 BURY = """
 UPDATE work SET state = 'dead', attempts = attempts + 1, error = ?
-WHERE source = ? AND type = ? AND key = ?
+WHERE source = ? AND type = ? AND key = ? AND told = ?
 """
+TRIES_AGAIN = "UPDATE source SET failing = 0 WHERE name = ?"
+FAILING = "SELECT failing FROM source WHERE name = ?"
 REVIVE = """
 UPDATE work SET state = 'pending', next_try = 0, attempts = 0
 WHERE source = ? AND (state = 'dead' OR next_try > 0)

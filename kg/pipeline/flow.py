@@ -87,16 +87,29 @@ class Pipeline:
         told = self.hydrator.take(seconds=0 if self._flight else _PATIENCE, most=limit)
         if told:
             hydrated = together(told)
+            self._note_failures(hydrated)
             self._ask(limit, besides=hydrated.works)  # while this is made ready
             return self._send(hydrated)
         return self.land() if self._flight or self.hydrator.busy else None
+
+    def _note_failures(self, hydrated: Hydrated) -> None:
+        """At once, and not when the batch lands: who has the source tried again comes after that."""
+        failed = {ref.source: str(error) for ref, error in hydrated.unavailable.items()}
+        for source, error in failed.items():
+            self.inbox.failed(source, error)
+
+    def _may_ask(self, source: str) -> bool:
+        """Whether a source is not left in peace. A replay, and a sweep that it answers, end that."""
+        if not self.hydrator.may_ask(source) and not self.inbox.is_failing(source):
+            self.hydrator.try_again(source)
+        return self.hydrator.may_ask(source)
 
     def _ask(self, limit: int, *, besides: Collection[EntityRef] = ()) -> None:
         """Asks each source that has little to do for what is due, but for what is under way."""
         flying = self._flight.batch.hydrated.works if self._flight else ()
         for name in self.inbox.sources_told_of():
             asked = self.hydrator.under_way(name)
-            if self.hydrator.may_ask(name) and len(asked) <= limit:
+            if self._may_ask(name) and len(asked) <= limit:
                 told = [ref for ref in (*flying, *besides) if ref.source == name]
                 if works := self._due(limit, source=name, besides=(*asked, *told)):
                     self.hydrator.begin(name, works)

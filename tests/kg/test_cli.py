@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -138,6 +139,12 @@ def test_submit_accepts_or_says_why_not(
     assert filled("submit", file(tmp_path, "x.ttl", "<a> <b> oops .")) == 2
     assert filled("submit", tmp_path / "missing.ttl") == 2
     assert filled("submit", file(tmp_path, "x.docx", "")) == 2
+    unusable = file(tmp_path, "x.ttl", "<a> <b> oops .")
+    capsys.readouterr()
+    assert filled("submit", unusable, good, "--json") == 2, "the other is taken nevertheless"
+    said = capsys.readouterr()
+    assert [one["state"] for one in json.loads(said.out)] == ["unusable", "done"]
+    assert f"{unusable}: " in said.err
 
 
 def test_a_running_worker_does_the_work(
@@ -159,7 +166,10 @@ def test_a_running_worker_does_the_work(
 
 
 def test_validate_judges_files_and_the_graph(
-    filled: Mlg, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    filled: Mlg,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bad = file(tmp_path, "bad.ttl", INVALID)
     for engine in ("shacl", "pyshacl"):
@@ -170,7 +180,23 @@ def test_validate_judges_files_and_the_graph(
         assert filled("validate", bad, "--format", form) == 1
         assert capsys.readouterr().out
     assert filled("validate") == 0
-    assert filled("validate", file(tmp_path, "x.ttl", "<a> <b> oops .")) == 2
+    capsys.readouterr()
+    assert filled("validate", bad, file(tmp_path, "x.ttl", "<a> <b> oops .")) == 2
+    assert "x.ttl: " in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(INVALID.encode())))
+    assert filled("validate", "-", "--format", "json") == 1
+    assert filled("validate", tmp_path) == 2
+
+
+def test_what_the_system_refuses_is_said_without_a_traceback(
+    filled: Mlg, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert filled("dump", tmp_path / "nowhere" / "x.nq") == 3
+    assert filled("--data-dir", "/dev/null", "status") == 3
+    assert "/dev/null" in capsys.readouterr().err
+    (tmp_path / "latin.rq").write_bytes(b'SELECT ("\xff" AS ?x) {}')
+    assert filled("query", tmp_path / "latin.rq") == 2
+    assert "not UTF-8" in capsys.readouterr().err
 
 
 def test_sync_finds_what_no_event_told(
@@ -178,7 +204,7 @@ def test_sync_finds_what_no_event_told(
 ) -> None:
     (tmp_path / "source.json").write_text(json.dumps([{**RANKER, "name": "Renamed"}]))
     assert filled("sync", "--json") == 0
-    assert printed(capsys) == {"test": {"listed": 1, "differing": 2, "dead": 0}}
+    assert printed(capsys) == {"test": {"listed": 1, "hydrated": 2, "dead": 0}}
     filled("show", "model/test/ranker", "--json")
     assert printed(capsys)["name"] == "Renamed"
     filled("show", "person/test/ada@example.com", "--json")

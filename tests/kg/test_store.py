@@ -142,6 +142,18 @@ def test_languages_too(store: EmbeddedStore, language: str, text: str) -> None:
     assert store.as_stored([said]) == set(store.about(node))
 
 
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    EmbeddedStore(tmp_path, base=BASE).close()
+    current = (tmp_path / "store" / "CURRENT").read_bytes()
+    (tmp_path / "store" / "CURRENT").unlink()
+    with pytest.raises(StoreUnavailable, match="cannot be opened"):
+        EmbeddedStore(tmp_path, base=BASE)
+    (tmp_path / "store" / "CURRENT").write_bytes(current)
+    (tmp_path / "installation.json").write_text("{")
+    with pytest.raises(StoreUnavailable, match=r"installation\.json is damaged"):
+        EmbeddedStore(tmp_path, base=BASE)
+
+
 def test_the_base_is_held(tmp_path: Path) -> None:
     EmbeddedStore(tmp_path, base=BASE).close()
     with pytest.raises(BadSetting, match="http://other"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from kg.store import newest, open_checkpoint
 from kg.sweep import Swept
 from kg.terms import iri_of, literal, moment, node, quoted, text_of
 from kg.validate import read_findings
-from kg.views import SourceStatus
+from kg.views import SourceStatus, Status
 from kg.worker import Worker
 from tests.benchmarks import universe
 from tests.kg.graphs import BASE, MINTER, said
@@ -226,6 +227,31 @@ def test_a_source_that_is_down_is_tried_again(
     clock.time += timedelta(minutes=1)
     assert worker.drain().hydrated == 1
     assert not worker.inbox.source("test").failing
+
+
+def test_a_replay_does_not_wait_for_a_source_that_was_down(
+    tmp_path: Path, worker: Worker, source: MemorySource
+) -> None:
+    source.put(ADA)
+    source.down = True
+    worker.inbox.publish([event("person", "ada@example.com")])
+    assert worker.drain().waiting == 1
+    source.down = False
+    with Service(settings(tmp_path)) as service:
+        assert service.replay("test") == 1
+    assert worker.drain().hydrated == 1
+
+
+def test_an_object_without_a_name_is_a_dead_letter(worker: Worker, source: MemorySource) -> None:
+    """A blank node could not be told from another when it changes: it could never be taken out."""
+    source.put({**ADA, "description": {"en": "Leads the home page."}})
+    worker.inbox.publish([event("person", "ada@example.com")])
+    assert worker.drain().dead == 1
+    ((_, why),) = worker.inbox.dead()
+    assert "person/test/ada@example.com" in why and "an @id" in why
+    source.put({**ADA, "description": "Leads the home page."})
+    worker.inbox.publish([event("person", "ada@example.com", "event-2")])
+    assert worker.drain().hydrated == 1
 
 
 def test_what_cannot_be_mapped_is_a_dead_letter(worker: Worker, source: MemorySource) -> None:
@@ -477,6 +503,32 @@ def test_a_store_that_cannot_write_loses_nothing(
     assert facts(worker, "person/test/ada@example.com")[iris.PERSON_NAME] == "Ada Okafor"
 
 
+def test_writing_stops_before_the_disk_is_full(
+    tmp_path: Path, worker: Worker, source: MemorySource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def condition() -> Status:
+        with Service(settings(tmp_path)) as service:
+            return service.status()
+
+    source.put(ADA)
+    worker.inbox.publish([event("person", "ada@example.com")])
+    worker.reopen_seconds = 0.0
+    monkeypatch.setattr("kg.worker.ROOM_BYTES", 1 << 60)
+    monkeypatch.setattr(Path, "write_text", _no_room)  # `worker.json` is written over
+    worker.step()
+    assert condition().worker == "write-dead" and not condition().ready
+    assert "free some space" in (condition().message or "")
+    monkeypatch.undo()
+    worker.step()
+    worker.drain()
+    assert condition().ready and condition().pending == 0
+    assert facts(worker, "person/test/ada@example.com")[iris.PERSON_NAME] == "Ada Okafor"
+
+
+def _no_room(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 class Faulty(MemorySource):
     """A source whose answers break what no rule of ours foresaw."""
 
@@ -587,6 +639,7 @@ def test_how_far_a_source_can_be_relied_on(
     assert (seen().completeness, seen().lag_p50) == (None, None)
     sweep()
     assert (seen().completeness, seen().healed) == (1.0, 0), "all is new in the first sweep"
+    assert seen().entities == 2, "the source is none of its own"
     sweep()
     assert (seen().healed, seen().lag_p50) == (0, None), "nobody told of a change"
     source.put({**ADA, "display_name": "Ada Lovelace"})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from server.negotiate import MAX_HEADER, Offer, choose
 
 JSON = Offer("json", "application/sparql-results+json", ("application/json",))
-XML = Offer("xml", "application/sparql-results+xml", ("application/xml",))
+XML = Offer("xml", "application/sparql-results+xml", ("application/xml", "text/xml"))
 CSV = Offer("csv", "text/csv")
 TSV = Offer("tsv", "text/tab-separated-values")
 HTML = Offer("html", "text/html", ("application/xhtml+xml",))

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kg.errors import BadInput, NotFound
+from kg.errors import BadInput, NotFound, StoreUnavailable
 from kg.events import Inbox
 from kg.events.inbox import ASKED_AGAIN, KNOWN_AGAIN
 from kg.iris import EntityRef
@@ -181,6 +182,47 @@ def test_dead_letters_are_listed_and_revived(inbox: Inbox) -> None:
     assert [w.ref.key for w in inbox.take(10, source="test")] == ["a"]
     assert inbox.revive("test") == 1
     assert len(inbox.take(10, source="test")) == 2
+
+
+def test_what_is_told_of_meanwhile_is_not_buried(inbox: Inbox) -> None:
+    inbox.publish([event("a")])
+    (work,) = inbox.take(10, source="test")
+    inbox.publish([event("a", "new")])
+    inbox.bury(work, error="unusable")
+    assert inbox.dead() == []
+    assert [w.event_id for w in inbox.take(10, source="test")] == ["new-a"]
+
+
+def test_a_sweep_does_not_take_the_place_of_an_event(inbox: Inbox) -> None:
+    swept = [replace(event(key), event_id="sweep:1") for key in ("a", "b")]
+    inbox.publish([event("a")])
+    inbox.sweep_tells("test", swept)
+    works = inbox.take(10, source="test")
+    assert [(w.ref.key, w.event_id, w.heals) for w in works] == [
+        ("a", "e-a", False),
+        ("b", "sweep:1", True),
+    ]
+    inbox.bury(works[0], error="unusable")
+    inbox.sweep_tells("test", swept[:1])
+    assert [w.event_id for w in inbox.take(10, source="test")] == ["sweep:1"] * 2, (
+        "it waits no more"
+    )
+
+
+def test_what_we_tell_ourselves_is_no_event_of_the_source(inbox: Inbox) -> None:
+    inbox.sweep_tells("test", [replace(event("a"), event_id="sweep:1")])
+    assert inbox.source("test").last_event is None
+    inbox.publish([event("b")])
+    assert inbox.source("test").last_event is not None
+
+
+def test_a_full_disk_is_said(inbox: Inbox) -> None:
+    inbox.publish([event("a")])
+    (pages,) = inbox._db.execute("PRAGMA page_count").fetchone()
+    inbox._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreUnavailable, match=r"inbox\.sqlite cannot be written.*full"):
+        inbox.publish(event(f"{number}" * 200) for number in range(1000))
+    assert inbox.pending() == 1
 
 
 def test_a_request_keeps_its_bytes_until_it_is_decided(inbox: Inbox) -> None:
