@@ -100,7 +100,8 @@ class Portrayer:
 
     def _kind(self, ref: EntityRef, types: list[str]) -> Named:
         known = [t for t in types if self.vocabulary.is_term(t)]
-        iri = known[0] if known else iris.class_of_type(ref.type)
+        own = iris.class_of_type(ref.type)
+        iri = own if own in known or not known else min(known)
         return Named(iri=iri, name=self.vocabulary.label(iri), type=ref.type)
 
     def _named(self, own: Iterable[Statement], predicate: str) -> tuple[Named, ...]:

@@ -14,15 +14,16 @@ from typing import Any, cast
 
 from pyoxigraph import BlankNode, DefaultGraph, NamedNode, Triple
 
-from kg import formats
+from kg import formats, iris
 from kg.errors import BadIri, BadRdf, MlgError
 from kg.events import Request
 from kg.iris import Minter
 from kg.model import Entity, Finding
-from kg.terms import Statement, statement
+from kg.terms import Statement, node, statement
 from kg.views import as_json
 
 MAX_ENTITIES = 10_000
+_ITS_OWN = frozenset({iris.RECORDED_BY, iris.FORMER_TYPE, iris.INVALIDATED_AT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +75,24 @@ def read(data: bytes, form: formats.Format, *, minter: Minter) -> tuple[Entity, 
     for subject in parts.subjects():
         iri = subject.value.partition("#")[0]
         minter.parse(subject.value)  # refuses what lies outside the base
-        facts[iri].update(map(statement, parts.statements(subject, of=iri)))
+        facts[iri].update(_said(triple) for triple in parts.statements(subject, of=iri))
     if not facts:
         raise BadRdf("The submission states nothing about any entity.")
     if len(facts) > MAX_ENTITIES:
         raise BadRdf(f"The submission describes {len(facts)} entities; {MAX_ENTITIES} is the most.")
     parts.refuse_unused()
     return tuple(_entity(iri, said, minter) for iri, said in sorted(facts.items()))
+
+
+def _said(triple: Triple) -> Statement:
+    """A triple as a statement. Raises `BadRdf` for what the graph itself says of an entity."""
+    said = statement(triple)
+    if said[1] in _ITS_OWN or said[1:] == (iris.TYPE, node(iris.TOMBSTONE)):
+        raise BadRdf(
+            f"<{said[0]}> {iris.compact(said[1])} {said[2]} is for the graph to say, which learns it from "
+            "the sources; leave it out."
+        )
+    return said
 
 
 def _entity(iri: str, statements: set[Statement], minter: Minter) -> Entity:

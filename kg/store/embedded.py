@@ -18,7 +18,7 @@ from typing import IO
 import pyoxigraph as ox
 
 from kg import iris
-from kg.errors import BadRdf, BadSetting, StoreUnavailable
+from kg.errors import BadRdf, BadSetting, MlgError, StoreUnavailable
 from kg.facts import Properties, grouped
 from kg.model import Change
 from kg.store import checkpoints
@@ -77,6 +77,7 @@ class EmbeddedStore:
     def __init__(
         self, data_dir: Path, *, base: str, syncing: Callable[[Path], None] = sync_logs
     ) -> None:
+        self._base = base
         self._folder = data_dir / "store"
         self._checkpoints = data_dir / "checkpoints"
         self._syncing = syncing
@@ -196,8 +197,8 @@ class EmbeddedStore:
     def load(self, parts: Mapping[Path, ox.RdfFormat]) -> None:
         """Reads the parts of a dump, all graphs, into this store, which must be empty.
 
-        Synced when it returns. Raises `BadRdf` for a part that is no such RDF, and is then as empty as
-        before; `StoreUnavailable` when the disk does not take or give it.
+        Synced when it returns. Raises `BadRdf` for what is no dump, `BadSetting` for one of another base,
+        and is then as empty as before; `StoreUnavailable` when the disk does not take or give it.
         """
         if self._version or next(self.statements(), None) is not None:
             raise StoreUnavailable("A dump is loaded into an empty store; give a new data folder.")
@@ -211,7 +212,23 @@ class EmbeddedStore:
                 raise StoreUnavailable(
                     f"{file} cannot be loaded ({error}); mend that, and load into a new data folder."
                 ) from error
+        try:
+            self._check_dump()
+        except MlgError:
+            self._store.clear()
+            raise
         self._open_again()
+
+    def _check_dump(self) -> None:
+        if not any(checkpoints.markers(self._store)):
+            raise BadRdf("This is no dump: no version is noted in it. Load what `mlg dump` made.")
+        typed = (s for s, _, _ in checkpoints.statements(self._store, None, iris.TYPE, None))
+        other = next((iri for iri in typed if not iri.startswith(f"{self._base}/id/")), None)
+        if other is not None:
+            raise BadSetting(
+                f"The dump was made with another base than {self._base}: it has <{other}>. Set base to "
+                "that, or replace it in the dump."
+            )
 
     def sync(self) -> None:
         try:

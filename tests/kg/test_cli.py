@@ -231,6 +231,21 @@ def test_a_dump_is_loaded_into_a_new_folder(
     assert filled("dump", tmp_path / "dump.ttl") == 2
 
 
+def test_only_a_dump_of_the_same_base_is_loaded(
+    filled: Mlg, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert filled("dump", tmp_path / "all.nq") == 0
+    again = ["--data-dir", str(tmp_path / "again"), "load"]
+    other = file(tmp_path, "other.ttl", '<http://e.example/a> <http://e.example/b> "c" .')
+    assert run([*again, str(other)]) == 2
+    assert "no dump" in capsys.readouterr().err
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("MLG_BASE", "http://other.example")
+        assert run(["--data-dir", str(tmp_path / "wrong"), "load", str(tmp_path / "all.nq")]) == 2
+    assert "another base than http://other.example" in capsys.readouterr().err
+    assert run([*again, str(tmp_path / "all.nq")]) == 0, "nothing of the others is in it"
+
+
 def test_a_dump_in_parts_is_loaded_whole_or_not_at_all(
     filled: Mlg, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,8 @@ def test_the_work_does_not_double_with_each_blank_node() -> None:
     ("text", "why"),
     [
         ("", "states nothing"),
+        ("<model/m/a> a mlg:Tombstone .", "for the graph to say"),
+        ("<model/m/a> mlg:recordedBy <source-system/m/m> .", "for the graph to say"),
         ('<http://elsewhere/x> dct:title "A" .', "elsewhere"),
         ('<model/m> dct:title "A" .', "type/source/key"),
         ('<model/m/a%2Fb> dct:title "A" .', "model/m/a/b"),
