@@ -28,7 +28,7 @@ from kg.errors import (
     NotFound,
     UnknownSource,
 )
-from kg.events import MOST_KEPT, Inbox, Letters
+from kg.events import MOST_KEPT, Inbox, Letter, Letters
 from kg.facts import described
 from kg.formats import Format, serialise
 from kg.infer import Rules, read_rules
@@ -166,7 +166,8 @@ class Service:
     def notices(self, source: str, headers: Mapping[str, str], body: bytes) -> int:
         """Takes a source's own notice (its webhook); one that has come before is passed over.
 
-        Raises `UnknownSource`, `NotAuthentic` (which is counted), `BadEvent`. Answers how many events.
+        Raises `UnknownSource`, `NotAuthentic` (which is counted), `BadEvent` (the notice is kept as a
+        dead letter). Answers how many events.
         """
         connected = self.source(source)
         if not isinstance(connected, Notifies):
@@ -175,6 +176,10 @@ class Service:
             notice = connected.notice(headers, body)
         except NotAuthentic:
             self.inbox.refused(source)
+            raise
+        except BadEvent as error:
+            place = f"/webhooks/{source}"
+            self.letters.keep([Letter(place=place, error=str(error), body=body, source=source)])
             raise
         return self.inbox.hear(source, notice)
 

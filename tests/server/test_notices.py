@@ -38,11 +38,11 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
         yield create_app(service).test_client()
 
 
-def notice(*, at: float) -> tuple[bytes, dict[str, str]]:
+def notice(*, at: float, id: str | None = "exp_1") -> tuple[bytes, dict[str, str]]:
     told = {
         "event": "experiment.created",
         "created": int(at * 1000),
-        "data": {"object": {"id": "exp_1"}},
+        "data": {"object": {"id": id}},
     }
     body = json.dumps(told).encode()
     digest = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
@@ -75,3 +75,13 @@ def test_what_is_not_signed_as_it_should_be_is_refused_and_counted(client: Flask
     assert (source["refused"], source["pending"]) == (3, 0), "and nothing is queued"
     page = client.get("/sources", headers={"Accept": "text/html"}).text
     assert '<td class="number">3</td>' in page
+
+
+def test_a_notice_of_nothing_is_a_dead_letter_with_the_reason(client: FlaskClient) -> None:
+    body, headers = notice(at=time.time(), id=None)
+    for _ in range(2):
+        answer = client.post(URL, data=body, headers=headers)
+        assert answer.json is not None
+        assert (answer.status_code, answer.json["code"]) == (400, "bad-event")
+    assert client.get("/readyz").json["dead"] == 1
+    assert "/webhooks/experiments" in client.get("/sources").text
