@@ -23,6 +23,7 @@
         ├── SourceUnavailable  a source system does not answer
         │   └── SourceClosed   we have stopped asking it
         ├── BadPayload         a source system answered with something unusable
+        │   └── IncompleteList a listing came to its end, but not all in it can be named
         ├── StoreUnavailable   the store cannot be read or written
         └── MissingExtra       an optional library is not installed
 
@@ -129,6 +130,12 @@ class SourceClosed(SourceUnavailable):
 
 class BadPayload(SystemFailure):
     code = "bad-payload"
+
+
+class IncompleteList(BadPayload):
+    """What could be named was listed; it must not be concluded that anything else is gone."""
+
+    code = "incomplete-list"
 
 
 class StoreUnavailable(SystemFailure):

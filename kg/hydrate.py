@@ -36,6 +36,9 @@ Less work is left after the last answer than with 2 s; with half a second there 
 merge, and nothing is won.
 """
 
+LISTED: Final = ":listed"
+"""With this ends the id of a sweep's event of what the sweep has just seen in its source's list."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
@@ -262,7 +265,7 @@ class _Asked:
     def _ask(self, source: Source) -> None:
         while (ref := self._next()) is not None:
             with new_enough_since(self._begun[ref]):
-                answer = _fetch(source, ref)
+                answer = _fetch(source, self._works[ref])
             with self._changed:
                 if not self._told:
                     self._first_told = time.monotonic()
@@ -282,15 +285,29 @@ class _Asked:
             return None
 
 
-def _fetch(source: Source, ref: EntityRef) -> Snapshot | MlgError:
+def _fetch(source: Source, work: Work) -> Snapshot | MlgError:
+    ref = work.ref
     if source.types and ref.type not in source.types:
         return not_owned(source, ref)
     try:
-        return source.fetch(ref)
+        snapshot = source.fetch(ref)
+        if snapshot.gone and work.event_id.endswith(LISTED) and ref in source.list():
+            return _contradicts_itself(source, ref)
+        return snapshot
     except (SourceUnavailable, BadPayload, NotFound) as error:
         return error
     except Exception as error:  # noqa: BLE001 - a fault in a connector stops only its own
         return BadPayload(f"Source {source.name!r} failed on {ref}: {error!r}.")
+
+
+def _contradicts_itself(source: Source, ref: EntityRef) -> SourceUnavailable:
+    """What a sweep has seen is buried only if it was taken away since: a fault of the way to single
+    entities must not make all of them look gone."""
+    return SourceUnavailable(
+        f"Source {source.name!r} lists {ref}, and says that there is no such thing when it is asked "
+        "for it; correct the way to one entity, or what is listed.",
+        source=source.name,
+    )
 
 
 def _only(found: Mapping[EntityRef, Told], ref: EntityRef) -> Mapping[EntityRef, Told]:

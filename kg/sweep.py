@@ -3,7 +3,8 @@
 What a listing shows whole is compared with what the graph has from the source, and only what
 differs is put on the bus; what it merely names is put there as it is. Hydration then tells what
 changed. What the graph has and the source did not list follows when the listing is complete, and
-hydration tells whether it is gone: half a list never looks like a deletion.
+hydration tells whether it is gone: half a list never looks like a deletion. What was just listed is
+told as such, since it cannot be gone while the source goes on listing it.
 
 A sweep that is interrupted loses nothing, since what it found is on the bus. The next goes on with
 it: what was hydrated since it began is not asked for again.
@@ -16,14 +17,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
 from kg import iris
 from kg.draft import Graphs, held_of
-from kg.errors import BadPayload, MlgError, SourceClosed, SourceUnavailable
-from kg.events import Inbox, Sweep
+from kg.errors import BadPayload, IncompleteList, MlgError, SourceClosed, SourceUnavailable
+from kg.events import Inbox
 from kg.facts import Facts
-from kg.hydrate import Retry
+from kg.hydrate import LISTED, Retry
 from kg.iris import EntityRef, Minter
 from kg.model import Event, Snapshot
 from kg.normalise import Contexts, normalise
@@ -54,7 +54,8 @@ def sweep(
 ) -> Swept:
     """Puts on the bus what differs at a source from the graph; with ``everything``, all of it.
 
-    Raises `SourceUnavailable` or `BadPayload` when the listing ends early.
+    Raises `SourceUnavailable` or `BadPayload` when the listing ends early, `IncompleteList` when it
+    could not be used whole. What was found by then is on the bus.
     """
     run = inbox.sweep(source.name, anew=everything)
     seen: set[EntityRef] = set()
@@ -68,16 +69,20 @@ def sweep(
                 done = inbox.hydrated_since(run.began, wanted)
                 wanted = [ref for ref in wanted if ref not in done]
                 wanted += _differing(fresh, graph=graph, contexts=contexts)
-            inbox.sweep_tells(source.name, _events(wanted, run))
+            inbox.sweep_tells(source.name, _events(wanted, run.id + LISTED))
             told += len(wanted)
             progress(len(seen))
     except SourceClosed:
+        raise
+    except IncompleteList as error:  # it came to its end: the next sweep begins anew
+        inbox.swept(source.name, listed=len(seen))
+        inbox.failed(source.name, str(error))
         raise
     except (SourceUnavailable, BadPayload) as error:
         inbox.failed(source.name, str(error))
         raise
     missing = [ref for ref in _recorded_by(source, graph, contexts.minter) if ref not in seen]
-    inbox.publish(_events(missing, run))
+    inbox.publish(_events(missing, run.id))
     inbox.swept(source.name, listed=len(seen))
     return Swept(listed=len(seen), told=told + len(missing))
 
@@ -95,19 +100,31 @@ def _listed(source: Source, *, whole: bool) -> Iterator[Snapshot | EntityRef]:
 
 
 def _chunks(listed: Iterable[Snapshot | EntityRef]) -> Iterator[Sequence[Snapshot | EntityRef]]:
-    rest = iter(listed)
-    while chunk := list(islice(rest, _CHUNK)):
+    """What was found before a listing fails comes first."""
+    chunk: list[Snapshot | EntityRef] = []
+    failed: Exception | None = None
+    try:
+        for found in listed:
+            chunk.append(found)
+            if len(chunk) == _CHUNK:
+                yield chunk
+                chunk = []
+    except (SourceUnavailable, BadPayload) as error:
+        failed = error
+    if chunk:
         yield chunk
+    if failed is not None:
+        raise failed
 
 
 def _ref(found: Snapshot | EntityRef) -> EntityRef:
     return found if isinstance(found, EntityRef) else found.ref
 
 
-def _events(refs: Iterable[EntityRef], run: Sweep) -> Iterator[Event]:
+def _events(refs: Iterable[EntityRef], id: str) -> Iterator[Event]:
     for ref in refs:
         kind = ref.type.replace("-", "_") + ".swept"
-        yield Event(ref=ref, event_type=kind, event_id=run.id)
+        yield Event(ref=ref, event_type=kind, event_id=id)
 
 
 def _differing(
@@ -135,7 +152,8 @@ def _differing(
 class Schedule:
     """Sweeps sources when it is time, each in a thread of its own and at most one at a time of each.
 
-    ``minutes`` is how often, by source; one that cannot be listed is tried again after ``retry``.
+    ``minutes`` is how often, by source; one that cannot be listed to its
+    end is tried again after ``retry``.
     """
 
     def __init__(
@@ -183,11 +201,12 @@ class Schedule:
 
     def _ended(self, name: str, running: Future[Swept]) -> None:
         error = running.exception()
-        if error is None:
+        if error is not None:
+            _log.warning("The sweep of source %r is incomplete: %s", name, error)
+        if error is None or isinstance(error, IncompleteList):
             self._failures.pop(name, None)
             self._next[name] = self._now() + self._every[name]
             return
-        _log.warning("The sweep of source %r ended early: %s", name, error)
         failures = self._failures[name] = self._failures.get(name, 0) + 1
         self._next[name] = self._now() + timedelta(seconds=self._retry.after(failures, error))
 

@@ -65,6 +65,9 @@ KINDS: Final[dict[type[errors.MlgError], Kind]] = {
         503, "Source closed", "we are stopping, and ask a source no more", 10
     ),
     errors.BadPayload: Kind(502, "Bad payload", "a source answered something unusable"),
+    errors.IncompleteList: Kind(
+        502, "Incomplete list", "a source listed what cannot be named, beside the rest"
+    ),
     errors.StoreUnavailable: Kind(503, "Store unavailable", "the store cannot be used now", 10),
     errors.MissingExtra: Kind(501, "Not installed", "an optional library is not installed"),
     errors.MlgError: Kind(500, "Error", "something went wrong"),

@@ -58,7 +58,11 @@ class Source(Protocol):
         ...
 
     def list(self) -> Iterator[EntityRef]:
-        """Every entity that the source has now. An error ends the listing by raising, never early."""
+        """Every entity that the source has now. An error ends the listing by raising, never early.
+
+        What cannot be named holds up no other: `IncompleteList` tells of it at the end
+        (`kg.sources.answers.named`).
+        """
         ...
 
     def close(self) -> None:

@@ -7,13 +7,43 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from kg.errors import BadPayload
+from kg.errors import BadIri, BadPayload, IncompleteList
 from kg.model import Payload
 
+Listed = TypeVar("Listed")
+Name = TypeVar("Name")
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FAULTS_TOLD: Final = 3
+
+
+def named(
+    listed: Iterable[Listed], name: Callable[[Listed], Name], *, where: str
+) -> Iterator[tuple[Name, Listed]]:
+    """What is listed, each with its name; one without holds up no other.
+
+    Raises `IncompleteList` at the end if there were any, which tells of the first by their places.
+    """
+    number = faults = 0
+    told: list[str] = []
+    for number, one in enumerate(listed, 1):
+        try:
+            found = name(one)
+        except (BadPayload, BadIri) as error:
+            faults += 1
+            if faults <= _FAULTS_TOLD:
+                told.append(f"number {number}: {error}")
+        else:
+            yield found, one
+    if faults:
+        which = "; ".join(told)
+        raise IncompleteList(
+            f"{where}: {faults} of {number} listed cannot be named, and are left out: {which}"
+        )
 
 
 def required(record: Payload, name: str) -> str:

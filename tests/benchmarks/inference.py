@@ -93,7 +93,8 @@ def _entities(payloads: Iterable[dict[str, Any]], contexts: Contexts) -> Iterato
         source = MemorySource("bench")
         for payload in some:
             source.put(payload)
-        yield from normalise(list(source.list_whole()), contexts=contexts).entities
+        snapshots = [source.fetch(ref) for ref in source.list()]
+        yield from normalise(snapshots, contexts=contexts).entities
 
 
 def _fill(store: EmbeddedStore, file: Path, entities: Iterable[Entity]) -> None:

@@ -13,13 +13,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
-from kg.errors import BadPayload, SourceUnavailable
+from kg.errors import BadIri, BadPayload, IncompleteList, SourceUnavailable
 from kg.iris import EntityRef, encode_key
 from kg.model import Document, Snapshot
+from kg.sources.answers import named, required
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What can be named, by type and key, and what is said of payloads that cannot."""
+
+    payloads: dict[tuple[str, str], Mapping[str, Any]]
+    fault: str
+
+    def insist_on_all(self) -> None:
+        """What is not found is gone only if all that is there can be named."""
+        if self.fault:
+            raise IncompleteList(self.fault)
 
 
 class MemorySource:
@@ -35,16 +50,16 @@ class MemorySource:
         self.fetches = 0
         self._path = Path(path) if path else None
         self._read_at: tuple[int, int, int] | None = None
-        self._payloads: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._held = _Held({}, "")
 
     def put(self, payload: Mapping[str, Any]) -> EntityRef:
         """Creates or replaces one entity, and answers its name."""
         ref = self._ref(payload)
-        self._payloads[ref.type, ref.key] = payload
+        self._held.payloads[ref.type, ref.key] = payload
         return ref
 
     def remove(self, ref: EntityRef) -> None:
-        del self._payloads[ref.type, ref.key]
+        del self._held.payloads[ref.type, ref.key]
 
     def fetch(self, ref: EntityRef) -> Snapshot:
         self._answer()
@@ -52,21 +67,32 @@ class MemorySource:
         return self._snapshot(ref)
 
     def _snapshot(self, ref: EntityRef) -> Snapshot:
-        payload = self._payloads.get((ref.type, ref.key))
+        held = self._held
+        payload = held.payloads.get((ref.type, ref.key))
         if payload is None:
+            held.insist_on_all()
             return Snapshot(ref=ref, documents=())
-        document = Document(ref=ref, payload=understood(payload))
+        try:
+            document = Document(ref=ref, payload=understood(payload))
+        except (BadPayload, BadIri, ValueError) as error:
+            raise BadPayload(f"Source {self.name!r} on {ref}: {error}") from error
         return Snapshot(ref=ref, documents=(document,))
 
     def list(self) -> Iterator[EntityRef]:
         self._answer()
-        return iter([EntityRef(kind, self.name, key) for kind, key in self._payloads])
+        held = self._held
+        yield from [EntityRef(kind, self.name, key) for kind, key in held.payloads]
+        held.insist_on_all()
 
-    def list_whole(self) -> Iterator[Snapshot]:
-        return map(self._snapshot, self.list())
+    def list_whole(self) -> Iterator[Snapshot | EntityRef]:
+        for ref in self.list():
+            try:
+                yield self._snapshot(ref)
+            except BadPayload:
+                yield ref  # `fetch` tells what is wrong with it
 
     def close(self) -> None:
-        self._payloads.clear()
+        self._held.payloads.clear()
 
     def _answer(self) -> None:
         if self.down:
@@ -87,14 +113,20 @@ class MemorySource:
             raise BadPayload(f"Source {self.name!r}: {path} is not JSON: {error}.") from error
         if not isinstance(payloads, list):
             raise BadPayload(f"Source {self.name!r}: {path} does not hold a list of payloads.")
-        refs = [self._ref(payload) for payload in payloads]
-        self._payloads = {(r.type, r.key): p for r, p in zip(refs, payloads, strict=True)}
+        found: dict[tuple[str, str], Mapping[str, Any]] = {}
+        fault = ""
+        try:
+            for ref, payload in named(payloads, self._ref, where=f"Source {self.name!r}: {path}"):
+                found[ref.type, ref.key] = payload
+        except IncompleteList as error:
+            fault = str(error)
+        self._held = _Held(found, fault)
         self._read_at = stamp
 
     def _ref(self, payload: Any) -> EntityRef:
-        if not isinstance(payload, Mapping) or not {"type", "key"} <= payload.keys():
-            raise BadPayload(f"Source {self.name!r} holds a payload without type or key.")
-        return EntityRef(str(payload["type"]), self.name, str(payload["key"]))
+        if not isinstance(payload, Mapping):
+            raise BadPayload(f"A payload is an object, not {payload!r:.100}.")
+        return EntityRef(required(payload, "type"), self.name, required(payload, "key"))
 
 
 def understood(payload: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -106,7 +138,10 @@ def understood(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     plain = dict(payload)
     if "labels" in plain:
-        plain["tags"] = [*plain.get("tags", ()), *_tags(plain.pop("labels"))]
+        tags = plain.get("tags", [])
+        if not isinstance(tags, list | tuple):
+            raise BadPayload(f"tags is a list, not {tags!r:.100}.")
+        plain["tags"] = [*tags, *_tags(plain.pop("labels"))]
     if "parameters" in plain:
         plain["parameters"] = _parameters(plain["parameters"])
     for key, value in plain.items():

@@ -65,9 +65,10 @@ conversion       does
 Keys are taken as they are, never converted. A fraction becomes its decimal digits by itself; empty
 texts are left out.
 
-A status in ``absent`` without an ``absent_code`` is believed only after the list has answered, and
-without that entity on its first page: a wrong address must not make everything look gone. An
-answer with another key than was asked for is unusable, or gone if only the case differs.
+A status in ``absent`` without an ``absent_code`` is believed only after the whole list was read, and
+lacks that entity: a wrong address must not make everything look gone. An answer with another key
+than was asked for is unusable, or gone if only the case differs. A listed record without its key is
+left out and told of; the others are taken, and nothing is believed to be gone by such a list.
 
 Known limits: paging by the ``Link`` header is not built, nor are lists that have to be asked for
 once for each parent, nor answers of several entities. Fields with a dot in their name cannot be
@@ -82,7 +83,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from kg.errors import BadIri, BadPayload
+from kg.errors import BadIri, BadPayload, IncompleteList
 from kg.iris import EntityRef
 from kg.model import Document, Notice, Payload, Snapshot
 from kg.sources import Source, not_owned
@@ -196,16 +197,21 @@ class RestSource:
 
     def _listed(self) -> Iterator[tuple[EntityRef, Kind, Payload]]:
         seen: set[EntityRef] = set()
+        faults: builtins.list[str] = []
         for kind in self._kinds.values():
-            for record in self._calls.records(kind):
-                ref = self._named(kind, record)
-                if ref is not None and ref not in seen:
-                    seen.add(ref)
-                    yield ref, kind, record
+            try:
+                for parts, record in self._calls.records(kind):
+                    ref = self._named(kind, parts)
+                    if ref is not None and ref not in seen:
+                        seen.add(ref)
+                        yield ref, kind, record
+            except IncompleteList as error:
+                faults.append(str(error))
+        if faults:
+            raise IncompleteList(f"Source {self.name!r}: {' '.join(faults)}")
 
-    def _named(self, kind: Kind, record: Payload) -> EntityRef | None:
-        """A record's entity; None if its key cannot name one, or not be asked for again."""
-        parts = kind.key.parts_of(record)
+    def _named(self, kind: Kind, parts: tuple[str, ...]) -> EntityRef | None:
+        """The entity of a key; None if it cannot name one, or not be asked for again."""
         key = "/".join(parts)
         try:
             ref = EntityRef(kind.type, self.name, key)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from kg.errors import BadPayload
 from kg.model import Payload
+from kg.sources.answers import named
 from kg.sources.http import HttpClient, Refusal
 from kg.sources.rest.places import record_at, records_at, value_at
 from kg.sources.rest.settings import Absence, Kind
@@ -27,7 +29,7 @@ class Calls:
         if parts is None:
             return None
         if kind.one is None:
-            return next((r for r in self.records(kind) if kind.key.parts_of(r) == parts), None)
+            return next((found for key, found in self.records(kind) if key == parts), None)
         path, query = kind.one.filled(kind.values(parts))
         answer = self._http.get(path, query)
         if answer is not None:
@@ -36,19 +38,22 @@ class Calls:
             self._confirm(kind, parts, path)
         return None
 
-    def records(self, kind: Kind) -> Iterator[Payload]:
-        """All records of a kind. Any failure raises; the end is the tool's own."""
-        for page in self._pages(kind):
-            yield from page
+    def records(self, kind: Kind) -> Iterator[tuple[tuple[str, ...], Payload]]:
+        """All records of a kind, with the parts of their keys. The end is the tool's own.
+
+        Any failure raises, at the end also that some lack their keys (`IncompleteList`).
+        """
+        records = chain.from_iterable(self._pages(kind))
+        return named(records, kind.key.parts_of, where=kind.all.path)
 
     def close(self) -> None:
         self._http.close()
 
-    def _pages(self, kind: Kind) -> Iterator[list[Payload]]:
+    def _pages(self, kind: Kind) -> Iterator[list[Any]]:
         path, query = kind.all.filled({})
         asked = kind.paging.start()
         were: set[str] = set()
-        before: list[Payload] = []
+        before: list[Any] = []
         while True:
             answer = self._http.get(path, {**query, **asked})
             if answer is None:
@@ -75,12 +80,11 @@ class Calls:
         raise BadPayload(f"asked for {'/'.join(parts)!r}, it answers {'/'.join(told)!r}.")
 
     def _confirm(self, kind: Kind, parts: tuple[str, ...], path: str) -> None:
-        """A bare 404 is believed only if the list is where it should be, and lacks the record.
+        """A bare 404 is believed only if the list is where it should be, and all of it lacks the record.
 
         Else a renamed route or a wrong url would make everything look gone.
         """
-        first_page = next(self._pages(kind))
-        if any(kind.key.parts_of(record) == parts for record in first_page):
+        if any(key == parts for key, _ in self.records(kind)):
             raise self._http.down(f"lists {'/'.join(parts)!r} and has no {path}; correct 'one'")
 
     def _is_absent(self, told: Refusal) -> bool:

@@ -12,7 +12,6 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from kg.errors import BadPayload
-from kg.model import Payload
 from kg.sources.rest.places import value_at
 
 PAGINGS: Final = ("none", "page", "offset", "cursor", "url")
@@ -37,7 +36,7 @@ class Paging:
             return {**size, self.parameter: self.first}
         return {**size, self.parameter: 0} if self.way == "offset" else size
 
-    def after(self, asked: Query, answer: Any, found: list[Payload]) -> Query | None:
+    def after(self, asked: Query, answer: Any, found: list[Any]) -> Query | None:
         """What to ask for next; None at the end. ``asked`` is what this page was asked by."""
         if self.way == "none":
             return None

@@ -30,14 +30,14 @@ def record_at(answer: Any, place: str) -> Payload:
     return found
 
 
-def records_at(answer: Any, place: str) -> list[Payload]:
-    """The objects in a list. It has to be there, if only as the null that stands for no records."""
+def records_at(answer: Any, place: str) -> list[Any]:
+    """The records in a list. It has to be there, if only as the null that stands for none."""
     parent, _, name = place.rpartition(".")
     found = value_at(answer, place)
     if found is None and name and name in record_at(answer, parent):
         return []
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise BadPayload(f"An answer has no list of objects at {place!r}: {answer!r:.200}")
+    if not isinstance(found, list):
+        raise BadPayload(f"An answer has no list at {place!r}: {answer!r:.200}")
     return found
 
 
@@ -50,8 +50,10 @@ class Key:
 
     fields: tuple[str, ...]
 
-    def parts_of(self, record: Payload) -> tuple[str, ...]:
-        """The parts of a record's key. Raises `BadPayload` if it lacks one."""
+    def parts_of(self, record: Any) -> tuple[str, ...]:
+        """The parts of a record's key. Raises `BadPayload` if it lacks one, or is no object."""
+        if not isinstance(record, dict):
+            raise BadPayload(f"A record is no object: {record!r:.200}")
         return tuple(_part(record, field) for field in self.fields)
 
     def split(self, key: str) -> tuple[str, ...] | None:

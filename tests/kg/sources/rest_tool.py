@@ -111,6 +111,10 @@ class Desk:
         """Answers requests whose path and query start so with this, from now on."""
         self._answers.insert(0, (start, body, status))
 
+    def mend(self) -> None:
+        """Answers as it should again."""
+        self._answers.clear()
+
     def settings(self, folder: Path) -> Path:
         """A settings file that joins this tool, with the context that it names."""
         contexts = folder / "contexts"

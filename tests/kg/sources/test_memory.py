@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from kg.errors import BadPayload, SourceUnavailable
+from kg.errors import BadPayload, IncompleteList, SourceUnavailable
 from kg.iris import EntityRef
+from kg.model import Snapshot
 from kg.sources.memory import MemorySource, understood
 
 RANKER = {"type": "model", "key": "home-ranker", "name": "Home ranker"}
@@ -97,3 +98,36 @@ def test_a_file_that_is_no_list_of_payloads_is_unusable(tmp_path: Path, text: st
     file.write_text(text, "utf-8")
     with pytest.raises(BadPayload, match="registry"):
         MemorySource("registry", path=str(file)).fetch(REF)
+
+
+BAD = [{"type": "model"}, {"type": "No Type", "key": "x"}, {"type": "model", "key": None}, 3]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_payload_that_cannot_be_named_holds_up_no_other(tmp_path: Path, bad: Any) -> None:
+    file = tmp_path / "registry.json"
+    write(file, [bad, RANKER], at=1)
+    source = MemorySource("registry", path=str(file))
+    assert source.fetch(REF).documents[0].ref == REF
+    listed = []
+    with pytest.raises(IncompleteList, match=r"'registry'.*1 of 2 .*number 1: "):
+        listed.extend(source.list_whole())  # keeps what came before
+    assert [found.ref for found in listed if isinstance(found, Snapshot)] == [REF]
+    with pytest.raises(BadPayload, match="number 1"):
+        source.fetch(EntityRef("model", "registry", "it-may-be-that"))
+    write(file, [RANKER], at=2)
+    assert len(list(source.list())) == 1
+    assert source.fetch(EntityRef("model", "registry", "it-may-be-that")).gone
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"labels": 5}, {"labels": [], "tags": 5}, {"parameters": 5}, {"parameters": {"\ud800": 1}}],
+)
+def test_an_unusable_payload_holds_up_no_other(fault: dict[str, Any]) -> None:
+    source = MemorySource("registry")
+    bad = source.put({"type": "model", "key": "bad", **fault})
+    source.put(RANKER)
+    assert list(source.list_whole()) == [bad, source.fetch(REF)]
+    with pytest.raises(BadPayload, match="'registry' on model/registry/bad: "):
+        source.fetch(bad)

@@ -42,8 +42,9 @@ def memory(stack: ExitStack, folder: Path, kind: type[MemorySource] = MemorySour
     def take_down() -> None:
         source.down = True
 
-    def spoil() -> None:
-        file.write_text(json.dumps([*models, {"type": "model", "name": "no key"}]), "utf-8")
+    def spoil(*whole: dict[str, str]) -> None:
+        without = [{"type": "model", "name": model["name"]} for model in models]
+        file.write_text(json.dumps([*whole, *without]), "utf-8")
 
     return Case(
         source=source,
@@ -51,7 +52,7 @@ def memory(stack: ExitStack, folder: Path, kind: type[MemorySource] = MemorySour
         missing=(EntityRef("model", "memory", "ranke"), EntityRef("dataset", "memory", "ranker")),
         take_down=take_down,
         spoil=lambda ref: spoil(),
-        cut_listing=spoil,
+        cut_listing=lambda: spoil(*models),
     )
 
 
