@@ -152,8 +152,8 @@ def _differing(
 class Schedule:
     """Sweeps sources when it is time, each in a thread of its own and at most one at a time of each.
 
-    ``minutes`` is how often, by source; one that cannot be listed to its
-    end is tried again after ``retry``.
+    ``minutes`` is how often, by source; one that cannot be listed to its end is tried again after
+    ``retry``.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
@@ -15,7 +15,14 @@ from kg import formats
 from kg.cli import output, reading
 from kg.cli.asking import print_findings
 from kg.config import Settings
-from kg.errors import BadEvent, BadInput, BadPayload, DoesNotConform, SourceUnavailable
+from kg.errors import (
+    BadEvent,
+    BadInput,
+    BadPayload,
+    DoesNotConform,
+    IncompleteList,
+    SourceUnavailable,
+)
 from kg.ingest import ingest, parse_json
 from kg.model import Event
 from kg.normalise import contexts_of
@@ -130,20 +137,30 @@ def _sync(service: Service, name: str, *, full: bool) -> dict[str, object]:
             everything=full,
             progress=lambda count: show(f"{count} listed"),
         )
+    except IncompleteList as error:  # what could be named is hydrated nevertheless
+        return _settled(service, name, show) or {"error": str(error)}
     except (SourceUnavailable, BadPayload) as error:
         return {"error": str(error)}
-    while (row := service.inbox.source(name)).pending and not row.failing:
-        show(f"{swept.listed} listed, {row.pending} to go")
-        time.sleep(0.05)
-        if not writer_is_running(service.settings.data_dir):
-            return {"error": "The worker has stopped; what is left is done by the next."}
-    output.end_progress()
+    if stopped := _settled(service, name, lambda text: show(f"{swept.listed} listed, {text}")):
+        return stopped
+    row = service.inbox.source(name)
     told: dict[str, object] = {
         "listed": swept.listed,
         "hydrated": swept.told,
         "dead": row.dead,
     }
     return {**told, "error": row.last_error} if row.failing else told
+
+
+def _settled(service: Service, name: str, show: Callable[[str], None]) -> dict[str, object] | None:
+    """Waits until what a sweep told of is hydrated, or has to wait for its source; says what went wrong."""
+    while (row := service.inbox.source(name)).pending and not (row.failing and row.retrying):
+        show(f"{row.pending} to go")
+        time.sleep(0.05)
+        if not writer_is_running(service.settings.data_dir):
+            return {"error": "The worker has stopped; what is left is done by the next."}
+    output.end_progress()
+    return None
 
 
 @click.command()
