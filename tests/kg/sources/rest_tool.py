@@ -111,6 +111,11 @@ class Desk:
         """Answers requests whose path and query start so with this, from now on."""
         self._answers.insert(0, (start, body, status))
 
+    def change(self) -> None:
+        """The home ranking has a new title, and the search is gone."""
+        self.services["home-ranking"] = {**self.services["home-ranking"], "title": "Home rows"}
+        del self.services["search"]
+
     def settings(self, folder: Path) -> Path:
         """A settings file that joins this tool, with the context that it names."""
         contexts = folder / "contexts"
