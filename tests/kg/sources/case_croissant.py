@@ -37,6 +37,10 @@ def croissant(stack: ExitStack, folder: Path) -> Case:
     def ref(entity_type: str, key: str) -> EntityRef:
         return EntityRef(entity_type, "croissant", key)
 
+    def change() -> None:
+        edit(there / "plays.json", lambda told: told.update(description="Other."))
+        (there / "titles.json").unlink()
+
     def spoil(spoilt: EntityRef) -> None:
         for file in there.iterdir():
             edit(file, lambda told: told.pop("name", None))
@@ -56,7 +60,10 @@ def croissant(stack: ExitStack, folder: Path) -> Case:
             ref("dataset-version", "plays"),
             ref("team", "Ada Okafor"),
         ),
+        changed=ref("dataset", "plays"),
+        removed=ref("dataset", "titles"),
+        change=change,
         take_down=lambda: shutil.rmtree(there),
         spoil=spoil,
-        cut_listing=lambda: edit(there / "titles.json", lambda told: told.pop("name")),
+        cut_listing=lambda: edit(there / "plays.json", lambda told: told.pop("name")),
     )

@@ -31,6 +31,12 @@ def dbt(stack: ExitStack, folder: Path) -> Case:
     def ref(entity_type: str, key: str) -> EntityRef:
         return EntityRef(entity_type, "dbt", key)
 
+    def change() -> None:
+        told = json.loads(manifest.read_bytes())
+        told["sources"]["source.aurora.crm.members"]["description"] = "Other."
+        del told["nodes"]["model.aurora.report"]
+        manifest.write_text(json.dumps(told), "utf-8")
+
     def spoil(spoilt: EntityRef) -> None:
         told = json.loads(manifest.read_bytes())
         told.pop("nodes", None)
@@ -55,6 +61,9 @@ def dbt(stack: ExitStack, folder: Path) -> Case:
             ref("dataset", "media.play_counts"),
             ref("pipeline-run", "00000000-0000-0000-0000-000000000000"),
         ),
+        changed=ref("dataset", "warehouse.crm.members"),
+        removed=ref("dataset", "warehouse.media.report"),
+        change=change,
         take_down=lambda: target.rename(folder / "away") and None,
         spoil=spoil,
         cut_listing=cut,

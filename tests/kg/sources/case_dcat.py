@@ -35,6 +35,10 @@ def dcat(stack: ExitStack, folder: Path) -> Case:
     def ref(entity_type: str, key: str) -> EntityRef:
         return EntityRef(entity_type, "dcat", key)
 
+    def change() -> None:
+        edit(file, '"Plays"@en', '"All plays"@en')
+        edit(file, "d:watching-2026\n    a dcat:Dataset", "d:watching-2026\n    a dcat:Resource")
+
     def spoil(spoilt: EntityRef) -> None:
         """Datasets without titles."""
         file.write_text(file.read_text("utf-8").replace("dct:title", "dct:alternative"), "utf-8")
@@ -56,6 +60,9 @@ def dcat(stack: ExitStack, folder: Path) -> Case:
             ref("dataset-version", "watching-2026/2"),
             ref("team", "org/nobody"),
         ),
+        changed=ref("dataset", "plays"),
+        removed=ref("dataset", "watching-2026"),
+        change=change,
         take_down=lambda: shutil.rmtree(file.parent),
         spoil=spoil,
         cut_listing=lambda: file.write_bytes(file.read_bytes()[:-10]) and None,

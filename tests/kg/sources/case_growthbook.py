@@ -19,6 +19,10 @@ def growthbook(stack: ExitStack, folder: Path) -> Case:
     def ref(entity_type: str, key: str) -> EntityRef:
         return EntityRef(entity_type, "growthbook", key)
 
+    def change() -> None:
+        replay.held["metrics"][HOURS].update(name="Hours watched")
+        del replay.held["experiments"][DRAFT]
+
     def spoil(spoilt: EntityRef) -> None:
         """A record that is an object as expected, and lacks its name."""
         id = spoilt.key.partition("/")[0]
@@ -45,9 +49,12 @@ def growthbook(stack: ExitStack, folder: Path) -> Case:
             ref("metric", "met_nothing"),
             ref("metric", "fact__nothing"),
         ),
+        changed=ref("metric", HOURS),
+        removed=ref("experiment", DRAFT),
+        change=change,
         take_down=replay.close,
         spoil=spoil,
         cut_listing=lambda: replay.answer(
-            "experiments?limit=1&offset=2", {"message": "oops"}, status=500
+            "experiments?limit=1&offset=1", {"message": "oops"}, status=500
         ),
     )

@@ -86,6 +86,11 @@ def iceberg(stack: ExitStack, folder: Path) -> Case:
     def ref(entity_type: str, key: str) -> EntityRef:
         return EntityRef(entity_type, "lake", key)
 
+    def change() -> None:
+        with lake.catalog.load_table("media.plays").transaction() as plays:
+            plays.set_properties(comment="Other.")
+        lake.catalog.drop_table("media.empty")
+
     def spoil(spoilt: EntityRef) -> None:
         file = files[spoilt.key.partition("/")[0]]
         told = json.loads(file.read_bytes())
@@ -104,6 +109,9 @@ def iceberg(stack: ExitStack, folder: Path) -> Case:
             ref("dataset-version", "media.plays/1"),
             ref("dataset-version", f"media.empty/{plays[0]}"),
         ),
+        changed=ref("dataset", "media.plays"),
+        removed=ref("dataset", "media.empty"),
+        change=change,
         take_down=lambda: lake.file.rename(folder / "away.db") and None,
         spoil=spoil,
         cut_listing=files[odd].unlink,

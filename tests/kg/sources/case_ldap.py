@@ -18,7 +18,7 @@ def ldap(stack: ExitStack, folder: Path) -> Case:
     stack.callback(source.close)
     mia = server.person("mia", cn="Mia Lindqvist", mail="Mia.Lindqvist@example.org")
     ada = server.person("ada", manager=mia, mail="ada@example.org")
-    server.person("tom")
+    tom = server.person("tom")
     server.person("o*(b)\\\\r ü")
     home = server.group("Home personalisation", ada, mia, description="Makes the home page fit.")
     server.group("Personalisation", home)
@@ -26,6 +26,10 @@ def ldap(stack: ExitStack, folder: Path) -> Case:
 
     def ref(entity_type: str, key: str) -> EntityRef:
         return EntityRef(entity_type, "directory", key)
+
+    def change() -> None:
+        server.change(home, description=["Other."])
+        server.root.delete(tom)
 
     spoilable = {
         ref("person", "mia.lindqvist@example.org"): "Mia.Lindqvist@example.org",
@@ -46,6 +50,9 @@ def ldap(stack: ExitStack, folder: Path) -> Case:
             ref("team", "home personalisation"),
             ref("team", f"cn=Personalisation,{GROUPS}"),
         ),
+        changed=ref("team", "Home personalisation"),
+        removed=ref("person", "tom"),
+        change=change,
         take_down=wire.close,
         spoil=lambda spoilt: wire.spoil(spoilable[spoilt]),
         cut_listing=lambda: wire.cut_at("a/b %c"),

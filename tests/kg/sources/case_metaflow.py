@@ -7,6 +7,7 @@ test gets its own copy of what they left behind.
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import subprocess
@@ -106,6 +107,13 @@ def metaflow(stack: ExitStack, folder: Path) -> Case:
     def ref(entity_type: str, key: str) -> EntityRef:
         return EntityRef(entity_type, "flows", key)
 
+    def change() -> None:
+        """What ``tag add`` does, and what is left when a run was deleted."""
+        itself = made.itself(made.good)
+        told = json.loads(itself.read_bytes())
+        itself.write_text(json.dumps({**told, "tags": [*told["tags"], "audited"]}), "utf-8")
+        (made.folder / ".metaflow" / made.tidy).rename(folder / "deleted")
+
     def spoil(spoilt: EntityRef) -> None:
         step = spoilt.type == "pipeline-step"
         made.itself(spoilt.key.partition("/")[0] if step else spoilt.key).write_text("{}", "utf-8")
@@ -140,6 +148,9 @@ def metaflow(stack: ExitStack, folder: Path) -> Case:
             ref("step-run", f"{made.good}/_parameters/0"),
             ref("step-run", "HomeRanking/1/train/1"),
         ),
+        changed=ref("pipeline-run", made.good),
+        removed=ref("pipeline-run", made.tidy),
+        change=change,
         take_down=take_down,
         spoil=spoil,
         cut_listing=lambda: made.itself(made.good).write_text("{", "utf-8") and None,

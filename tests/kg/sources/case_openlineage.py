@@ -31,6 +31,15 @@ def openlineage(stack: ExitStack, folder: Path) -> Case:
     def ref(entity_type: str, key: str) -> EntityRef:
         return EntityRef(entity_type, "openlineage", key)
 
+    def change() -> None:
+        """Later events, of which nobody hears but the record."""
+        said, dropped = {"description": "Other."}, {"lifecycleStateChange": "DROP"}
+        job = {"namespace": "scheduler", "name": "rank_titles", "facets": {"documentation": said}}
+        titles = {"namespace": "s3://plays", "name": "raw/titles"}
+        titles |= {"facets": {"lifecycleStateChange": dropped}}
+        later = {"eventTime": "2026-11-27T05:00:00Z"}
+        source.keep([later | {"job": job}, later | {"dataset": titles}])
+
     def spoil(spoilt: EntityRef) -> None:
         with closing(sqlite3.connect(file)) as db, db:
             db.execute("UPDATE fact SET told = '[]'")
@@ -56,6 +65,9 @@ def openlineage(stack: ExitStack, folder: Path) -> Case:
             ref("pipeline-run", "00000000-0000-4000-8000-000000000003"),
             ref("dataset", "s3://plays/raw/members"),
         ),
+        changed=ref("pipeline", "scheduler/rank_titles"),
+        removed=ref("dataset", "s3://plays/raw/titles"),
+        change=change,
         take_down=lambda: file.rename(folder / "away") and None,
         spoil=spoil,
         cut_listing=damage,

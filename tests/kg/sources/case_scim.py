@@ -22,7 +22,7 @@ def scim(stack: ExitStack, folder: Path) -> Case:
         emails=[{"value": "Mia.Lindqvist@example.org", "primary": True}],
     )
     ada = server.user("ada", manager=mia, emails=[{"value": "ada@example.org", "primary": True}])
-    server.user("tom", active=False)
+    tom = server.user("tom", active=False)
     server.user('o"brien & ü')
     home = server.group("Home personalisation", ada, mia)
     server.group("Personalisation", home, kind="Group")
@@ -30,6 +30,10 @@ def scim(stack: ExitStack, folder: Path) -> Case:
 
     def ref(entity_type: str, key: str) -> EntityRef:
         return EntityRef(entity_type, "people", key)
+
+    def change() -> None:
+        server.change(f"/Users/{mia}", displayName="Mia Berg")
+        server.delete(f"/Users/{tom}")
 
     def spoil(spoilt: EntityRef) -> None:
         nameless = {"totalResults": 1, "Resources": [{"id": "x"}]}
@@ -53,6 +57,9 @@ def scim(stack: ExitStack, folder: Path) -> Case:
             ref("team", "home personalisation"),
             ref("team", home),
         ),
+        changed=ref("person", "mia.lindqvist@example.org"),
+        removed=ref("person", "tom"),
+        change=change,
         take_down=front.close,
         spoil=spoil,
         cut_listing=lambda: front.answer("/Groups", {"totalResults": 3, "Resources": []}),

@@ -46,6 +46,9 @@ def unleash(stack: ExitStack, folder: Path) -> Case:
             ref("experiment-cell", "default/no-such-flag/control"),
             ref("allocation", "default/home-rows/production/0/control"),
         ),
+        changed=ref("experiment", "default/home-rows"),
+        removed=ref("experiment", "default/by-release"),
+        change=lambda: replay.load("changed"),
         take_down=replay.close,
         spoil=spoil,
         cut_listing=lambda: replay.answer(

@@ -115,6 +115,11 @@ class Desk:
         """Answers as it should again."""
         self._answers.clear()
 
+    def change(self) -> None:
+        """The home ranking has a new title, and the search is gone."""
+        self.services["home-ranking"] = {**self.services["home-ranking"], "title": "Home rows"}
+        del self.services["search"]
+
     def settings(self, folder: Path) -> Path:
         """A settings file that joins this tool, with the context that it names."""
         contexts = folder / "contexts"

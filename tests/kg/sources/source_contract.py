@@ -29,11 +29,17 @@ MINTER = Minter("http://kg.example")
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A source with something in it, and the ways to trouble it."""
+    """A source with something in it, and the ways to trouble it.
+
+    ``change`` alters ``changed`` and takes ``removed`` away, and nobody is told.
+    """
 
     source: Source
     known: tuple[EntityRef, ...]
     missing: tuple[EntityRef, ...]
+    changed: EntityRef
+    removed: EntityRef
+    change: Callable[[], None]
     take_down: Callable[[], None]
     spoil: Callable[[EntityRef], None]
     cut_listing: Callable[[], None]

@@ -14,7 +14,6 @@ from kg.iris import EntityRef
 from kg.sources.croissant import CroissantSource
 from tests.kg.sources.case_croissant import descriptions, edit
 from tests.kg.sources.entity_facts import facts
-from tests.kg.sources.pipeline_contract import joins_the_pipeline
 
 CC_BY = "http://spdx.org/licenses/CC-BY-4.0"
 PAGE = "https://data.aurora.example/plays"
@@ -241,17 +240,6 @@ def test_texts_in_several_languages(
 
 
 # --- changes and trouble ------------------------------------------------------------------------------
-
-
-def test_it_joins_the_pipeline(source: CroissantSource, there: Path, tmp_path: Path) -> None:
-    joins_the_pipeline(
-        tmp_path,
-        source,
-        change=lambda: edit(there / "plays.json", lambda told: told.update(description="Other.")),
-        remove=lambda: (there / "titles.json").unlink(),
-        cut=lambda: (there / "more.json").write_text('{"@type": "sc:Dataset",', "utf-8"),
-        removed=ref("dataset", "titles"),
-    )
 
 
 def test_nothing_is_read_again_that_did_not_change(source: CroissantSource, there: Path) -> None:

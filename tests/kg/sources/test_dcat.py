@@ -15,7 +15,6 @@ from kg.iris import EntityRef
 from kg.sources.dcat import DcatSource
 from tests.kg.sources.case_dcat import PREFIX, WRITTEN, catalogue, edit
 from tests.kg.sources.entity_facts import facts
-from tests.kg.sources.pipeline_contract import joins_the_pipeline
 
 CC_BY = "http://spdx.org/licenses/CC-BY-4.0"
 THEME = "http://publications.europa.eu/resource/authority/data-theme/EDUC"
@@ -177,20 +176,6 @@ def test_identifiers_as_keys(source: DcatSource, file: Path) -> None:
 
 
 # --- changes and trouble ------------------------------------------------------------------------------
-
-
-def test_it_joins_the_pipeline(source: DcatSource, file: Path, tmp_path: Path) -> None:
-    def remove() -> None:
-        edit(file, "d:watching-2026\n    a dcat:Dataset", "d:watching-2026\n    a dcat:Resource")
-
-    joins_the_pipeline(
-        tmp_path,
-        source,
-        change=lambda: edit(file, '"Plays"@en', '"All plays"@en'),
-        remove=remove,
-        cut=lambda: file.write_bytes(file.read_bytes()[:-3]) and None,
-        removed=ref("dataset", "watching-2026"),
-    )
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +22,6 @@ from tests.kg.sources.growthbook_replay import (
     TOKEN,
     Replay,
 )
-from tests.kg.sources.pipeline_contract import joins_the_pipeline
 
 
 @pytest.fixture
@@ -204,17 +202,6 @@ def test_pages_of_the_app(replay: Replay) -> None:
 
 
 # --- changes and trouble ------------------------------------------------------------------------------
-
-
-def test_it_joins_the_pipeline(source: GrowthbookSource, replay: Replay, tmp_path: Path) -> None:
-    joins_the_pipeline(
-        tmp_path,
-        source,
-        change=lambda: replay.held["metrics"][HOURS].update(name="Hours watched"),
-        remove=lambda: replay.held["experiments"].pop(DRAFT),
-        cut=lambda: replay.answer("fact-metrics?", {"message": "oops"}, status=500),
-        removed=ref("experiment", DRAFT),
-    )
 
 
 def test_a_variation_that_was_removed_is_gone(source: GrowthbookSource, replay: Replay) -> None:

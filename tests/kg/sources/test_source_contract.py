@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,7 @@ from tests.kg.sources.case_openlineage import openlineage
 from tests.kg.sources.case_rest import rest
 from tests.kg.sources.case_scim import scim
 from tests.kg.sources.case_unleash import unleash
+from tests.kg.sources.pipeline_contract import joins_the_pipeline
 from tests.kg.sources.source_contract import CHECKS, Case, can_be_mapped
 
 
@@ -38,6 +40,9 @@ def memory(stack: ExitStack, folder: Path, kind: type[MemorySource] = MemorySour
     file.write_text(json.dumps(models), "utf-8")
     source = kind("memory", path=str(file))
     stack.callback(source.close)
+
+    def change() -> None:
+        file.write_text(json.dumps([models[0] | {"name": "Other"}, *models[1:-1]]), "utf-8")
 
     def take_down() -> None:
         source.down = True
@@ -50,6 +55,9 @@ def memory(stack: ExitStack, folder: Path, kind: type[MemorySource] = MemorySour
         source=source,
         known=tuple(EntityRef("model", "memory", model["key"]) for model in models),
         missing=(EntityRef("model", "memory", "ranke"), EntityRef("dataset", "memory", "ranker")),
+        changed=EntityRef("model", "memory", "ranker"),
+        removed=EntityRef("model", "memory", "ü%"),
+        change=change,
         take_down=take_down,
         spoil=lambda ref: spoil(),
         cut_listing=lambda: spoil(*models),
@@ -84,6 +92,12 @@ def test_every_kind_of_source_is_checked() -> None:
 def test_contract(kind: str, check: Callable[[Case], None], tmp_path: Path) -> None:
     with ExitStack() as stack:
         check(SOURCES[kind](stack, tmp_path))
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_it_joins_the_pipeline(kind: str, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        joins_the_pipeline(SOURCES[kind](stack, tmp_path), tmp_path)
 
 
 # --- sources that break the contract, each in one way ---------------------------------------------
@@ -178,6 +192,41 @@ def test_the_contract_notices(broken: type[MemorySource], check: str, tmp_path: 
         pytest.raises((AssertionError, pytest.fail.Exception, KeyError)),
     ):
         checked(memory(stack, tmp_path, broken))
+
+
+class Restless(MemorySource):
+    """Tells something else of an entity from the third time on."""
+
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        snapshot = super().fetch(ref)
+        asked: Counter[EntityRef] = self.__dict__.setdefault("asked", Counter())
+        asked[ref] += 1
+        if snapshot.gone or asked[ref] < 3:
+            return snapshot
+        return Snapshot(ref=ref, documents=(Document(ref=ref, payload={"name": "New"}),))
+
+
+class Remembering(MemorySource):
+    """Shows in its list what it was the first time, and so a sweep finds no change."""
+
+    def list_whole(self) -> Iterator[Snapshot]:
+        shown = self.__dict__.setdefault("shown", {})
+        return iter([shown.setdefault(one.ref, one) for one in super().list_whole()])
+
+
+class Clinging(MemorySource):
+    """Has what is gone for ever."""
+
+    def fetch(self, ref: EntityRef) -> Snapshot:
+        told = super().fetch(ref)
+        had: dict[EntityRef, Snapshot] = self.__dict__.setdefault("had", {})
+        return had.get(ref, told) if told.gone else had.setdefault(ref, told)
+
+
+@pytest.mark.parametrize("broken", [Rambling, Restless, Remembering, Clinging, Quiet])
+def test_the_pipeline_notices(broken: type[MemorySource], tmp_path: Path) -> None:
+    with ExitStack() as stack, pytest.raises((AssertionError, pytest.fail.Exception)):
+        joins_the_pipeline(memory(stack, tmp_path, broken), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from kg.worker import Worker
 from tests.docs.documents import ROOT, blocks, tables
 from tests.kg.graphs import BASE
 from tests.kg.sources.entity_facts import facts
+from tests.kg.sources.pipeline_contract import joins_the_pipeline
 from tests.kg.sources.rest_tool import SERVICES, TOKEN, Desk
 from tests.kg.sources.source_contract import CHECKS, Case
 from tests.kg.sweeps import swept
@@ -96,20 +97,29 @@ def test_the_source_by_code(desk: Desk, tmp_path: Path) -> None:
     source.close()
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_the_source_by_code_keeps_the_contract(
-    check: Callable[[Case], None], tmp_path: Path
-) -> None:
-    with Desk() as desk, closing(by_code(tmp_path, desk.url)) as source:
-        case = Case(
+@pytest.fixture
+def case(desk: Desk, tmp_path: Path) -> Iterator[Case]:
+    with closing(by_code(tmp_path, desk.url)) as source:
+        yield Case(
             source=source,
             known=tuple(EntityRef("service", "tracker", record["slug"]) for record in SERVICES),
             missing=(EntityRef("service", "tracker", "nobody"),),
+            changed=EntityRef("service", "tracker", "home-ranking"),
+            removed=EntityRef("service", "tracker", "search"),
+            change=desk.change,
             take_down=desk.close,
             spoil=lambda ref: desk.answer("services/", {"data": {"title": "no slug"}}),
             cut_listing=lambda: desk.answer("services?page=2", "oops", status=500),
         )
-        check(case)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_source_by_code_keeps_the_contract(check: Callable[[Case], None], case: Case) -> None:
+    check(case)
+
+
+def test_the_source_by_code_joins_the_pipeline(case: Case, tmp_path: Path) -> None:
+    joins_the_pipeline(case, tmp_path)
 
 
 def test_the_examples_are_short() -> None:
