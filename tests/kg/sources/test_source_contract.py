@@ -47,9 +47,10 @@ def memory(stack: ExitStack, folder: Path, kind: type[MemorySource] = MemorySour
     def take_down() -> None:
         source.down = True
 
-    def spoil(*whole: dict[str, str]) -> None:
+    def spoil(*, keeps: bool) -> None:
+        held = json.loads(file.read_text("utf-8")) if keeps else []
         without = [{"type": "model", "name": model["name"]} for model in models]
-        file.write_text(json.dumps([*whole, *without]), "utf-8")
+        file.write_text(json.dumps([*held, *without]), "utf-8")
 
     return Case(
         source=source,
@@ -59,8 +60,8 @@ def memory(stack: ExitStack, folder: Path, kind: type[MemorySource] = MemorySour
         removed=EntityRef("model", "memory", "ü%"),
         change=change,
         take_down=take_down,
-        spoil=lambda ref: spoil(),
-        cut_listing=lambda: spoil(*models),
+        spoil=lambda ref: spoil(keeps=False),
+        cut_listing=lambda: spoil(keeps=True),
     )
 
 
