@@ -7,8 +7,8 @@ TELL = f"""
 INSERT INTO work (source, type, key, event_type, event_id, received_at, happened_at)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET told = told + 1,
-    event_type = iif({_WAITS} AND {_WE_TELL}, event_type, excluded.event_type),
-    event_id = iif({_WAITS} AND {_WE_TELL}, event_id, excluded.event_id),
+    event_type = CASE WHEN {_WAITS} AND {_WE_TELL} THEN event_type ELSE excluded.event_type END,
+    event_id = CASE WHEN {_WAITS} AND {_WE_TELL} THEN event_id ELSE excluded.event_id END,
     state = 'pending', next_try = 0, attempts = 0, error = NULL,
     happened_at = min(coalesce(happened_at, received_at), excluded.happened_at)
 """
