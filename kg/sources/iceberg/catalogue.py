@@ -27,7 +27,14 @@ from pyiceberg.exceptions import (
 from pyiceberg.table import Table
 from pyiceberg.utils.config import Config, merge_config
 
-from kg.errors import BadPayload, BadSetting, MissingExtra, MlgError, SourceUnavailable
+from kg.errors import (
+    BadPayload,
+    BadSetting,
+    MissingExtra,
+    MlgError,
+    SourceClosed,
+    SourceUnavailable,
+)
 from kg.sources.pace import Pace
 
 Identifier = tuple[str, ...]
@@ -65,6 +72,7 @@ class Catalogue:
         self._sqlite = properties.get("uri", "").startswith("sqlite")
         self._lock = threading.Lock()
         self._catalog: Catalog | None = None
+        self._closed = False
         self._check()
 
     def table(self, identifier: Identifier) -> Table | None:
@@ -98,6 +106,7 @@ class Catalogue:
             waiting += fresh
 
     def close(self) -> None:
+        self._closed = True
         self._pace.close()
         self._forget()
 
@@ -125,6 +134,8 @@ class Catalogue:
 
     def _open(self) -> Catalog:
         with self._lock:
+            if self._closed:  # while others were waiting for one that opened it
+                raise SourceClosed(f"Source {self._source!r} is closed.", source=self._source)
             if self._sqlite:
                 self._find_file()
             if self._catalog is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,21 @@ def test_a_catalogue_that_takes_a_request_and_says_nothing_is_down() -> None:
         with pytest.raises(SourceUnavailable, match="timed out"):
             list(rest.list())
         rest.close()
+
+
+def test_who_waits_for_a_silent_catalogue_does_not_ask_after_the_end() -> None:
+    with serving() as silent, ThreadPoolExecutor(4) as threads:
+        silent.may_answer.clear()
+        rest = IcebergSource("lake", url=address(silent), timeout_seconds=1)
+        running = [threads.submit(rest.fetch, dataset("media.plays")) for _ in range(4)]
+        assert silent.at_work.acquire(timeout=5)
+        rest.close()
+        errors = [one.exception() for one in running]
+        assert sorted(type(error).__name__ for error in errors) == [
+            *["SourceClosed"] * 3,
+            "SourceUnavailable",
+        ]
+        assert len(silent.asked) == 1
 
 
 def test_an_answer_that_drips_for_ever_ends() -> None:
