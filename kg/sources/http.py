@@ -60,8 +60,9 @@ class HttpClient:
     """``source`` is the name under which the system is configured; ``system`` is what people call it.
 
     ``is_absent`` tells a 404 (or 410) that means "gone" from one that means "wrong address".
-    ``timeout_seconds`` holds for connecting and for each wait for data. At most ``connections``
-    requests run at a time; further ones wait. ``pace`` says when they may begin; a system that says
+    ``timeout_seconds`` holds for connecting and for each wait for data, ``whole_seconds`` for a
+    request as a whole (six times as long and at least a minute, if not given). At most
+    ``connections`` requests run at a time; further ones wait. ``pace`` says when they may begin; a system that says
     by Retry-After that it has had enough is given that time, if it is short, and asked again.
     ``sign_in`` fetches the headers of credentials that expire: it is called before the first request,
     and again when one is refused with 401, which is then made once more. Safe to use from several
@@ -79,6 +80,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         accept: str = "application/json",
         timeout_seconds: float = 10.0,
+        whole_seconds: float | None = None,
         max_answer_bytes: int = 64 * 1024 * 1024,
         connections: int = 4,
         pace: Pace | None = None,
@@ -99,6 +101,7 @@ class HttpClient:
             self._url,
             connections=connections,
             timeout_seconds=timeout_seconds,
+            whole_seconds=whole_seconds,
             max_bytes=max_answer_bytes,
         )
 

@@ -21,6 +21,11 @@ _UNQUOTED: Final = "%/?:@!$&'()*+,;=-._~"
 """What stays as it is in a path and a query."""
 
 
+def whole_limit(timeout_seconds: float) -> float:
+    """The longest that one request may take, its answer included: six waits, at least a minute."""
+    return max(60.0, 6 * timeout_seconds)
+
+
 class Broken(Exception):
     """No whole answer came; says why."""
 
@@ -46,15 +51,24 @@ class Transport:
     """At most ``connections`` requests run at a time; further ones wait. Safe to use from threads.
 
     Nothing but the host of ``url`` is connected to: no proxy from the environment, no redirect.
-    ``timeout_seconds`` holds for connecting and, to within some seconds, for each wait for data.
+    ``timeout_seconds`` holds for connecting and, to within some seconds, for each wait for data;
+    ``whole_seconds`` for a request as a whole, so that an answer that drips ends too. It is
+    `whole_limit` of the former, if it is not given.
     """
 
     def __init__(
-        self, url: str, *, connections: int, timeout_seconds: float, max_bytes: int
+        self,
+        url: str,
+        *,
+        connections: int,
+        timeout_seconds: float,
+        max_bytes: int,
+        whole_seconds: float | None = None,
     ) -> None:
         parts = urlsplit(url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._timeout = timeout_seconds
+        self._whole = whole_limit(timeout_seconds) if whole_seconds is None else whole_seconds
         self._max_bytes = max_bytes
         self._free: LifoQueue[pycurl.Curl | None] = LifoQueue()
         for _ in range(connections):
@@ -114,7 +128,8 @@ class Transport:
         except pycurl.error as error:
             if told.is_too_long:
                 raise TooLong from error
-            raise Broken(self._reason(*error.args)) from error
+            code, said = error.args
+            raise Broken(self._reason(code, said, curl.getinfo(pycurl.TOTAL_TIME))) from error
         return Answer(
             status=curl.getinfo(pycurl.RESPONSE_CODE),
             headers=told.headers(),
@@ -123,8 +138,10 @@ class Transport:
             retry_after=curl.getinfo(pycurl.RETRY_AFTER),
         )
 
-    def _reason(self, code: int, said: str) -> str:
+    def _reason(self, code: int, said: str, took: float) -> str:
         if code == pycurl.E_OPERATION_TIMEDOUT:
+            if took >= self._whole:
+                return f"it timed out, since its answer was not whole after {self._whole:g} s"
             return f"it timed out, since nothing came for {self._timeout:g} s"
         return said
 
@@ -136,6 +153,7 @@ class Transport:
         curl.setopt(pycurl.PROXY, "")
         curl.setopt(pycurl.PATH_AS_IS, 1)  # a key may be ".."
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, math.ceil(self._timeout * 1000))
+        curl.setopt(pycurl.TIMEOUT_MS, math.ceil(self._whole * 1000))
         curl.setopt(pycurl.LOW_SPEED_LIMIT, 1)
         curl.setopt(pycurl.LOW_SPEED_TIME, math.ceil(self._timeout))
         trusted = ssl.get_default_verify_paths()  # those of the machine, as Python has them

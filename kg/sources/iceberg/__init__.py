@@ -11,6 +11,7 @@ Any catalogue that ``pyiceberg.catalog.load_catalog`` knows by properties: REST,
     owner_property = "owner"                # the property that names who answers for a table
     tag_prefix = "tag."                     # properties that begin like this become keywords
     run_property = "airflow.dag_run"        # the key in a snapshot's summary that names its run
+    timeout_seconds = 10                    # REST: for connecting and for each wait for data
     per_second = 0                          # calls that begin in a second at most; 0 is no limit
     [sources.lake.properties]               # everything else that the catalogue or its files need
     type = "rest"                           # inferred from the url if it is not given
@@ -44,12 +45,19 @@ to everything is a source that is down. Nothing is created: a SQL catalogue with
 down, and so is an SQLite file that is not there. SQLite is opened anew each time, so a file that
 was replaced is seen.
 
+A REST catalogue is asked at the host of ``url``, and at that of ``oauth2-server-uri`` in the
+properties, and nowhere else, whatever it says of itself: redirects are not followed, and one that
+names another host in its configuration is a source that is down. Its answers hold the metadata, so
+no file is read, and where it says that files are (``s3.endpoint``) does not matter. An answer ends
+after six times ``timeout_seconds``, and at least a minute.
+
 Known limits: pyiceberg reads its own configuration too (``~/.pyiceberg.yaml``, ``PYICEBERG_…``)
-for a catalogue of this name; settings here come first. It has no time limit for REST calls, and may
-need several requests for what ``per_second`` counts as one. It
-believes a table's property ``py-io-impl``, which names an installed class to read files with, so
-whoever may write tables chooses among those. ``env:`` is not understood inside ``properties``.
-Views are left out.
+for a catalogue of this name; settings here come first. It may need several requests for what
+``per_second`` counts as one, and other catalogues than REST have what limits of time their library
+has. Of those it believes a table's property ``py-io-impl``, which names an installed class to read
+files with, so whoever may write tables chooses among those; a catalogue of a class of your own
+(``py-catalog-impl``) is trusted in all. ``env:`` is not understood inside ``properties``. Views are
+left out.
 """
 
 from __future__ import annotations
@@ -63,6 +71,7 @@ from kg.errors import BadPayload, BadSetting
 from kg.iris import EntityRef
 from kg.model import Document, Snapshot
 from kg.sources import not_owned
+from kg.sources.http import positive
 from kg.sources.iceberg.catalogue import Catalogue
 from kg.sources.iceberg.documents import Documents, identifier_of, nameable, table_key, version_key
 from kg.sources.pace import Pace
@@ -89,6 +98,7 @@ class IcebergSource:
         owner_property: str = "owner",
         tag_prefix: str = "tag.",
         run_property: str = "",
+        timeout_seconds: float = 10.0,
         per_second: float = 0.0,
     ) -> None:
         self.name = name
@@ -98,6 +108,7 @@ class IcebergSource:
             catalog=catalog,
             properties=_properties(name, properties or {}, {k: v for k, v in given.items() if v}),
             pace=Pace(name, per_second),
+            timeout_seconds=positive(name, "timeout_seconds", timeout_seconds),
         )
         self._make = Documents(
             source=name,

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from gzip import BadGzipFile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pyiceberg.catalog import Catalog, CatalogType, infer_catalog_type, load_catalog
 from pyiceberg.exceptions import (
@@ -25,8 +25,16 @@ from pyiceberg.exceptions import (
     ValidationError,
 )
 from pyiceberg.table import Table
+from pyiceberg.utils.config import Config, merge_config
 
-from kg.errors import BadPayload, BadSetting, MissingExtra, MlgError, SourceUnavailable
+from kg.errors import (
+    BadPayload,
+    BadSetting,
+    MissingExtra,
+    MlgError,
+    SourceClosed,
+    SourceUnavailable,
+)
 from kg.sources.pace import Pace
 
 Identifier = tuple[str, ...]
@@ -48,15 +56,23 @@ class Catalogue:
     """Opened when it is first asked, and anew after an error. Safe to use from several threads."""
 
     def __init__(
-        self, source: str, *, catalog: str, properties: Mapping[str, str], pace: Pace
+        self,
+        source: str,
+        *,
+        catalog: str,
+        properties: Mapping[str, str],
+        pace: Pace,
+        timeout_seconds: float,
     ) -> None:
         self._source = source
         self._pace = pace
+        self._timeout = timeout_seconds
         self._name = catalog
         self._properties = {"init_catalog_tables": "false", **properties}
         self._sqlite = properties.get("uri", "").startswith("sqlite")
         self._lock = threading.Lock()
         self._catalog: Catalog | None = None
+        self._closed = False
         self._check()
 
     def table(self, identifier: Identifier) -> Table | None:
@@ -90,6 +106,7 @@ class Catalogue:
             waiting += fresh
 
     def close(self) -> None:
+        self._closed = True
         self._pace.close()
         self._forget()
 
@@ -117,11 +134,24 @@ class Catalogue:
 
     def _open(self) -> Catalog:
         with self._lock:
+            if self._closed:  # while others were waiting for one that opened it
+                raise SourceClosed(f"Source {self._source!r} is closed.", source=self._source)
             if self._sqlite:
                 self._find_file()
             if self._catalog is None:
-                self._catalog = load_catalog(self._name, **self._properties)
+                self._catalog = self._load()
             return self._catalog
+
+    def _load(self) -> Catalog:
+        ours: Any = self._properties
+        if "py-catalog-impl" not in ours:
+            ours = merge_config(Config().get_catalog_config(self._name) or {}, ours)
+            kind = ours.get("type", "").lower() or infer_catalog_type(self._name, ours)
+            if kind in (CatalogType.REST, CatalogType.REST.value) and "uri" in ours:
+                from kg.sources.iceberg.rest import BoundCatalog
+
+                return BoundCatalog(self._name, timeout_seconds=self._timeout, properties=ours)
+        return load_catalog(self._name, **self._properties)
 
     def _forget(self) -> None:
         with self._lock:

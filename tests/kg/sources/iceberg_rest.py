@@ -16,10 +16,15 @@ _SEPARATOR = "\x1f"
 
 
 class Facade:
-    """``refuse_with`` is a status that everything is answered with, by a page and not in JSON."""
+    """``refuse_with`` is a status that everything is answered with, by a page and not in JSON.
+
+    ``told`` is what it says of itself, ``told_of_tables`` what it says with each table.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self.refuse_with = 0
+        self.told: dict[str, Any] = {"defaults": {}, "overrides": {}}
+        self.told_of_tables: dict[str, str] = {}
         facade = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,7 +61,7 @@ class Facade:
             status, body = self.refuse_with, b"<html>no</html>"
         else:
             try:
-                status, body = 200, json.dumps(_found(catalog, request.path)).encode()
+                status, body = 200, json.dumps(self._found(catalog, request.path)).encode()
             except (NoSuchNamespaceError, NoSuchTableError) as error:
                 told = {"message": str(error), "type": type(error).__name__, "code": 404}
                 status, body = 404, json.dumps({"error": told}).encode()
@@ -66,6 +71,15 @@ class Facade:
         request.end_headers()
         if request.command != "HEAD":
             request.wfile.write(body)
+
+    def _found(self, catalog: Catalog, target: str) -> dict[str, Any]:
+        found = _found(catalog, target)
+        match found:
+            case {"defaults": _}:
+                return self.told
+            case {"metadata": _}:
+                return {**found, "config": self.told_of_tables}
+        return found
 
 
 def _found(catalog: Catalog, target: str) -> dict[str, Any]:
@@ -89,6 +103,5 @@ def _found(catalog: Catalog, target: str) -> dict[str, Any]:
             return {
                 "metadata-location": table.metadata_location,
                 "metadata": json.loads(table.metadata.model_dump_json()),
-                "config": {},
             }
     raise NoSuchTableError(f"no {target}")

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
+DRIPS = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{"
+"""The beginning of an answer that a server which ``drips`` does not end."""
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Server:
-    """Answers each request with the same bytes, but for the ``first``; keeps what was asked."""
+    """Answers each request with the same bytes, but for the ``first``; keeps what was asked.
+
+    One that ``drips`` goes on with an answer for ever, a byte at a time.
+    """
 
     def __init__(self, answer: bytes = FINE, *, wrap: Callable[..., socket.socket] | None = None):
         self.answer = answer
@@ -26,6 +32,7 @@ class Server:
         self.may_answer = threading.Event()
         self.may_answer.set()
         self.keeps = True
+        self.drips = False
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -45,6 +52,9 @@ class Server:
                     self.at_work.release()
                     self.may_answer.wait(10)
                     connection.sendall(self.first.pop(0) if self.first else self.answer)
+                    while self.drips:
+                        time.sleep(0.05)
+                        connection.sendall(b" ")
                     if not self.keeps:
                         return
 
@@ -60,6 +70,7 @@ class Server:
 
     def close(self) -> None:
         self.may_answer.set()
+        self.drips = False
         self._listening.close()
 
 

@@ -13,19 +13,27 @@ import pytest
 from kg.errors import SourceUnavailable
 from kg.sources.http import HttpClient
 from kg.sources.remembered import Memory, Remembered, new_enough_since
-from tests.kg.sources.raw_server import FINE, Server, serving
+from tests.kg.sources.raw_server import DRIPS, FINE, Server, serving
 
 TAGGED = FINE.replace(b"Content-Length", b'ETag: "a"\r\nContent-Length')
 UNCHANGED = b"HTTP/1.1 304 Not Modified\r\nContent-Length: 0\r\n\r\n"
 
 
-def client(server: Server) -> HttpClient:
+def client(server: Server, *, whole_seconds: float | None = None) -> HttpClient:
     return HttpClient(
         "told",
         system="The system",
         url=f"http://127.0.0.1:{server.port}",
         is_absent=lambda told: told.status == 404,
+        whole_seconds=whole_seconds,
     )
+
+
+def test_a_system_whose_answer_drips_for_ever_is_down() -> None:
+    with serving(DRIPS) as server:
+        server.drips = True
+        with pytest.raises(SourceUnavailable, match=r"'told'.*not whole"):
+            client(server, whole_seconds=0.5).get("/x")
 
 
 def test_what_is_tagged_is_asked_for_on_condition_that_it_changed() -> None:

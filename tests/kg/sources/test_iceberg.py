@@ -359,6 +359,7 @@ def test_keys_lead_back_to_the_table(identifier: tuple[str, ...]) -> None:
         ({"url": "ftp://x"}, "needs a url"),
         ({"properties": {"type": "floppy"}}, "floppy"),
         ({"properties": "type = rest"}, "is a table"),
+        ({"url": "http://x", "timeout_seconds": 0}, "timeout_seconds = 0"),
         ({"url": "sqlite://", "properties": {"nested": {}}}, "nested"),
         ({"url": "sqlite://", "properties": {"uri": "sqlite://"}}, "repeats"),
     ],

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from kg.sources.transport import Broken, TooLong, Transport
-from tests.kg.sources.raw_server import FINE, Server, serving
+from kg.sources.transport import Broken, TooLong, Transport, whole_limit
+from tests.kg.sources.raw_server import DRIPS, FINE, Server, serving
 
 
 def to(server: Server, *, connections: int = 2, max_bytes: int = 1000) -> Transport:
@@ -130,6 +130,29 @@ def test_an_answer_that_stops_half_way_is_not_waited_for() -> None:
         transport = Transport(url, connections=1, timeout_seconds=1, max_bytes=1000)
         with pytest.raises(Broken, match="timed out"):
             transport.send("GET", "/", headers={})
+
+
+def test_an_answer_that_drips_for_ever_ends_and_leaves_its_place_to_the_next() -> None:
+    with serving(DRIPS) as server:
+        server.drips = True
+        transport = Transport(
+            f"http://127.0.0.1:{server.port}",
+            connections=1,
+            timeout_seconds=5,
+            whole_seconds=0.5,
+            max_bytes=1000,
+        )
+        with pytest.raises(Broken, match=r"not whole after 0\.5 s"):
+            transport.send("GET", "/", headers={})
+        server.drips, server.answer = False, FINE
+        assert transport.send("GET", "/", headers={}).body == b"{}"
+
+
+@pytest.mark.parametrize(("wait", "whole"), [(0.1, 60), (10, 60), (30, 180)])
+def test_a_whole_answer_may_take_some_waits_and_at_least_a_minute(
+    wait: float, whole: float
+) -> None:
+    assert whole_limit(wait) == whole
 
 
 def test_nobody_listens() -> None:
