@@ -62,8 +62,9 @@ class HttpClient:
     ``is_absent`` tells a 404 (or 410) that means "gone" from one that means "wrong address".
     ``timeout_seconds`` holds for connecting and for each wait for data, ``whole_seconds`` for a
     request as a whole (six times as long and at least a minute, if not given). At most
-    ``connections`` requests run at a time; further ones wait. ``pace`` says when they may begin; a system that says
-    by Retry-After that it has had enough is given that time, if it is short, and asked again.
+    ``connections`` requests run at a time; further ones wait. ``pace`` says when they may begin; a
+    system that says by Retry-After that it has had enough is given that time, if it is short, and
+    asked again.
     ``sign_in`` fetches the headers of credentials that expire: it is called before the first request,
     and again when one is refused with 401, which is then made once more. Safe to use from several
     threads; who is waiting when it is closed gets `SourceClosed`.
