@@ -112,6 +112,8 @@ class KafkaBus:
             return
         offsets = [TopicPartition(self._topic, p, offset) for p, offset in self._kept.items()]
         try:
+            # A commit has no limit of time: to a broker that went meanwhile it would wait for ever.
+            self._consumer.list_topics(self._topic, timeout=CONNECT_SECONDS)
             committed = self._consumer.commit(offsets=offsets, asynchronous=False)
             for partition in committed or ():
                 if partition.error is not None:

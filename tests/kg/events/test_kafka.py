@@ -7,7 +7,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from kg.errors import SystemFailure
 from kg.events import Inbox
 from kg.events.bridge import Bridge
 from kg.events.bus import open_bus
-from kg.events.kafka import KafkaPublisher
+from kg.events.kafka import KafkaBus, KafkaPublisher
 from kg.events.letters import Letters
 from tests.kg.events import brokers
 from tests.kg.events.brokers import PARTITIONS, SESSION, Kafka, eventually, quiet_port
@@ -211,6 +211,18 @@ def test_a_broker_that_is_absent_at_first(tmp_path: Path, store: Inbox, letters:
             eventually("the event", lambda: told(store) == {"a": 1})
             eventually("no trouble", lambda: bridging.trouble is None)
         eventually("trouble again", lambda: bridging.trouble is not None)
+
+
+def test_a_broker_that_goes_while_a_batch_is_kept() -> None:
+    broker = Kafka(port=quiet_port())
+    with closing(KafkaBus(broker.parts("assets"))) as bus:
+        with broker.broker():
+            broker.create("assets")
+            send(broker, "assets", "a")
+            while not bus.poll():
+                pass
+        with pytest.raises(SystemFailure, match="transport failure"):
+            bus.acknowledge()
 
 
 def test_a_broker_that_restarts(amazon: str, store: Inbox, letters: Letters) -> None:
