@@ -18,7 +18,7 @@ from kg.errors import SystemFailure
 from kg.events import Inbox
 from kg.events.bridge import Bridge
 from kg.events.bus import open_bus
-from kg.events.kafka import KafkaBus, KafkaPublisher
+from kg.events.kafka import KafkaPublisher
 from kg.events.letters import Letters
 from tests.kg.events import brokers
 from tests.kg.events.brokers import PARTITIONS, SESSION, Kafka, eventually, quiet_port
@@ -215,7 +215,7 @@ def test_a_broker_that_is_absent_at_first(tmp_path: Path, store: Inbox, letters:
 
 def test_a_broker_that_goes_while_a_batch_is_kept() -> None:
     broker = Kafka(port=quiet_port())
-    with closing(KafkaBus(broker.parts("assets"))) as bus:
+    with closing(open_bus(broker.url("assets"))) as bus:
         with broker.broker():
             broker.create("assets")
             send(broker, "assets", "a")
