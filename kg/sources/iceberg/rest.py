@@ -119,6 +119,8 @@ class _Bound(BaseAdapter):
 
 
 class _NoFiles(FileIO):
+    """Refuses whatever a catalogue or a table's properties would have us open, here or elsewhere."""
+
     def new_input(self, location: str) -> NoReturn:
         raise NotImplementedError(f"no file of a REST catalogue is read, nor is {location}")
 
