@@ -1,7 +1,9 @@
 """The statements of the inbox; `schema.sql` beside this has its tables."""
 
-_WE_TELL = "(excluded.event_id GLOB 'sweep:*')"
-_WAITS = "(state = 'pending' AND NOT (event_id GLOB 'sweep:*' OR event_id GLOB 'reference:*'))"
+from kg.events import rows
+
+_WE_TELL = f"(excluded.event_id GLOB '{rows.SWEEP}*')"
+_WAITS = f"(state = 'pending' AND NOT (event_id GLOB '{rows.SWEEP}*' OR event_id GLOB '{rows.REFERENCE}*'))"
 """An event of the source that waits still: a sweep that comes upon the same does not take its place."""
 TELL = f"""
 INSERT INTO work (source, type, key, event_type, event_id, received_at, happened_at)
