@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from kg.entity import Portrayer
-from kg.resolve import Decided, Waiting, decided, waiting
+from kg.resolve import Decided, decided, grounds, waiting
 from kg.views import Evidence, Named, ReviewPage, ReviewPair, ReviewState
 
 
@@ -15,7 +16,7 @@ def review_page(portrayer: Portrayer, *, state: ReviewState, offset: int, limit:
     if state == "open":
         open_pairs = waiting(graphs)
         total = len(open_pairs)
-        shown = [_open(portrayer, pair) for pair in open_pairs[offset : offset + limit]]
+        shown = [_pair(portrayer, *pair) for pair in open_pairs[offset : offset + limit]]
     else:
         known = decided(graphs)
         total = len(known)
@@ -23,27 +24,24 @@ def review_page(portrayer: Portrayer, *, state: ReviewState, offset: int, limit:
     return ReviewPage(state=state, total=total, offset=offset, pairs=tuple(shown))
 
 
-def _open(portrayer: Portrayer, pair: Waiting) -> ReviewPair:
+def _pair(portrayer: Portrayer, one: str, other: str) -> ReviewPair:
+    found = grounds(portrayer.checkpoint, one, other)
     evidence = tuple(
         Evidence(
             rule=Named(iri=rule, name=portrayer.vocabulary.label(rule)),
-            facts=tuple(portrayer.said(fact) for fact in sorted(pair.evidence[rule])),
+            facts=tuple(portrayer.said(fact) for fact in sorted(facts)),
         )
-        for rule in sorted(pair.evidence)
+        for rule, facts in sorted(found.agreed.items())
     )
     return ReviewPair(
-        one=portrayer.named(pair.one),
-        other=portrayer.named(pair.other),
+        one=portrayer.named(one),
+        other=portrayer.named(other),
         evidence=evidence,
-        against=tuple(portrayer.said(fact) for fact in sorted(pair.against)),
+        against=tuple(portrayer.said(fact) for fact in sorted(found.against)),
     )
 
 
 def _decided(portrayer: Portrayer, pair: Decided) -> ReviewPair:
-    return ReviewPair(
-        one=portrayer.named(pair.one),
-        other=portrayer.named(pair.other),
-        decision=pair.choice,
-        by=pair.by,
-        at=datetime.fromisoformat(pair.at) if pair.at else None,
-    )
+    at = datetime.fromisoformat(pair.at) if pair.at else None
+    shown = _pair(portrayer, pair.one, pair.other)
+    return replace(shown, decision=pair.choice, by=pair.by, at=at)

@@ -2,7 +2,8 @@
 
 An explanation goes down to what is stated: each step of a path is explained in turn, as deep as
 `DEEPEST` and `MOST` in all. A fact that is explained already stands there once; so rings end.
-Of a fact that does not hold it is said what is missing.
+Of a fact that does not hold it is said what is missing. What somebody decided of a pair that may be
+one thing is told with what the identity rules find of it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from kg.errors import BadInput, BadIri, MlgError, NotFound
 from kg.facts import Overlay
 from kg.infer import Derivation, Rule, Rules, Step, derivations, missing_step, shortest, walk
 from kg.iris import PREFIXES, EntityRef, compact, graph
+from kg.resolve import grounds
 from kg.terms import Quad, Statement, iri_of, literal, node, quoted, term, text_of
 from kg.views import Explanation, Named, Statedness, Way
 
@@ -150,12 +152,15 @@ class _Explainer:
         since = self._since(statement) if derived else None
         ways = [self._narrow(rule, under, since, depth) for rule, under in narrower]
         ways.extend(self._way(statement, d, since, depth) for d in kept if self._shown <= MOST)
+        agreed, against = ((), ()) if derived else self._weighed(statement, depth)
         return Explanation(
             fact=said,
             stated=tuple(self._stated(statement, derived=derived)),
             derived=derived,
             ways=tuple(ways),
             paths=paths + len(narrower),
+            agreed=agreed,
+            against=against,
         )
 
     def along(self, statement: Statement, path: list[Statement]) -> Explanation:
@@ -216,6 +221,23 @@ class _Explainer:
             first=_moment(derivation.first) or since,
             confirmed=_moment(derivation.confirmed) or since,
         )
+
+    def _weighed(
+        self, statement: Statement, depth: int
+    ) -> tuple[tuple[Way, ...], tuple[Explanation, ...]]:
+        """What the identity rules find of a pair of which somebody says what it is."""
+        subject, name, other = statement[0], statement[1], iri_of(statement[2])
+        if not other or name not in (iris.SAME_THING_AS, iris.DIFFERENT_THING_FROM):
+            return (), ()
+        found = grounds(self.portrayer.checkpoint, subject, other)
+        agreed = tuple(
+            Way(
+                rule=Named(iri=rule, name=self._label(rule)),
+                steps=tuple(self.explain(fact, depth + 1) for fact in sorted(facts)),
+            )
+            for rule, facts in sorted(found.agreed.items())
+        )
+        return agreed, tuple(self.explain(fact, depth + 1) for fact in sorted(found.against))
 
     def _path(
         self, statement: Statement, derivation: Derivation

@@ -48,6 +48,14 @@ def _lines(explained: Explanation, indent: str = "") -> Iterator[str]:
             yield f"{indent}  by {way.axiom}"
         for step in way.steps:
             yield from _lines(step, indent + "    ")
+    for way in explained.agreed:
+        yield f"{indent}  for one thing, {way.rule.name}"
+        for step in way.steps:
+            yield from _lines(step, indent + "    ")
+    if explained.against:
+        yield f"{indent}  against one thing"
+        for step in explained.against:
+            yield from _lines(step, indent + "    ")
 
 
 def _words(said: Said) -> str:

@@ -18,7 +18,7 @@ from kg.views import ReviewPage, ReviewState, Said, as_json
 @click.command()
 @click.argument("action", type=click.Choice(["list", *CHOICES]), default="list", metavar="[ACTION]")
 @click.argument("entities", nargs=-1, metavar="[ENTITY ENTITY]")
-@click.option("--decided", is_flag=True, help="List what is decided, with who and when.")
+@click.option("--decided", is_flag=True, help="List what is decided, by whom and when.")
 @click.option("--offset", default=0, show_default=True, help="Pairs to leave out of the list.")
 @click.option("--limit", default=50, show_default=True, help="Pairs to list at most.")
 @click.option("--by", default="command line", show_default=True, help="Who decides.")
@@ -37,6 +37,7 @@ def review(
     """List pairs that may be one thing; accept or reject one, or undo that.
 
     ACTION is list (the default), accept, reject or undo; all but list take the two entities.
+    Each pair is listed with what speaks for and against it now, decided or not.
     """
     if action == "list":
         if entities:
@@ -71,6 +72,8 @@ def _print(page: ReviewPage) -> None:
         if pair.decision:
             when = as_json(pair.at) or "unknown"
             click.echo(f"  {pair.decision} by {pair.by or 'unknown'}, {when}")
+            if not pair.evidence:
+                click.echo("  no rule finds now that they agree")
         for evidence in pair.evidence:
             _print_facts(evidence.rule.name, evidence.facts)
         if pair.against:

@@ -3,7 +3,8 @@
 Entities are never merged. A link is `mlg:sameThingAs` in the derived layer, in both directions, with
 its derivation as inference writes it: the rule, and the facts that agree. It goes when the last of
 them goes. What is uncertain is a proposed derivation in graph ``review``, with the facts that speak
-against it if there are any; the statement that it reifies is not made.
+against it if there are any; it does not make the statement that it reifies. Once a source or steward
+has spoken of a pair, that is the evidence beside the decision, and follows the facts as before.
 
 The stage runs before inference, so that chains may lead through links. It looks at the entities of
 which a name may have changed and at those that share a name with them, and nowhere else.
@@ -36,10 +37,10 @@ Agreement = tuple[str, tuple[Statement, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the rules and stewards say of a pair: linked, to be reviewed, or neither."""
+    """What becomes of a pair: linked by rules, proposed with what speaks against it, or neither."""
 
     links: tuple[Agreement, ...] = ()
-    doubts: tuple[Agreement, ...] = ()
+    proposals: tuple[Agreement, ...] = ()
     against: tuple[Statement, ...] = ()
 
 
@@ -155,24 +156,22 @@ class _Judge:
         return known
 
     def verdict(self, one: str, other: str) -> Verdict:
-        """A rejection beats all; an acceptance leaves nothing to review."""
+        """A rejection beats the rules. Of a pair that is decided, all that agrees is proposed."""
         rules, named = self._named(one)
         others, names = self._named(other)
         rules = [rule for rule in rules if rule in others]
-        if not rules or self._said(iris.DIFFERENT_THING_FROM, one, other):
-            return Verdict()
         conclusive = [a for r in rules if r.conclusive for a in self._agreed(r, named, names)]
         suggestive = [a for r in rules if r.suggestive for a in self._agreed(r, named, names)]
+        if not (conclusive or suggestive):
+            return Verdict()
         against = tuple(s for r in rules if r.distinguishing for s in _differ(r, named, names))
         together = self._rules.source(one) == self._rules.source(other)
-        if conclusive and not against and not together:
+        rejected = self._said(iris.DIFFERENT_THING_FROM, one, other)
+        if conclusive and not (against or together or rejected):
             return Verdict(links=tuple(conclusive))
-        if self._said(iris.SAME_THING_AS, one, other):
-            return Verdict()
-        if against and together:
-            return Verdict()
-        if conclusive or not (against or together):
-            return Verdict(doubts=(*conclusive, *suggestive), against=against)
+        doubtful = not (against and together) if conclusive else not (against or together)
+        if doubtful or rejected or self._said(iris.SAME_THING_AS, one, other):
+            return Verdict(proposals=(*conclusive, *suggestive), against=against)
         return Verdict()
 
     def _said(self, predicate: str, one: str, other: str) -> bool:
@@ -210,7 +209,7 @@ def _settle(draft: Draft, one: str, other: str, verdict: Verdict) -> None:
         elif draft.is_derived(link):
             draft.withdraw(subject, "derived", link)
     proposed = (one, iris.SAME_THING_AS, node(other))
-    _replace(draft, proposed, verdict.doubts, verdict.against, REVIEW)
+    _replace(draft, proposed, verdict.proposals, verdict.against, REVIEW)
 
 
 def _replace(

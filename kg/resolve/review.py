@@ -7,13 +7,13 @@ A decision is what a steward states, in both directions: `mlg:sameThingAs` or
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from kg import iris
-from kg.draft import STEWARD, Draft, Graphs
+from kg.draft import DERIVED, STEWARD, Draft, Graphs
 from kg.errors import BadInput, NotFound
 from kg.iris import EntityRef, Minter, graph
 from kg.resolve.links import REVIEW
@@ -80,14 +80,12 @@ def apply(draft: Draft, decided: Decision, *, minter: Minter) -> tuple[str, str]
 # --- reading ------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True, kw_only=True)
-class Waiting:
-    """A pair that nobody has decided: what speaks for it by which rule, and what against."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What speaks for two entities being one thing, by which rule, and what speaks against it."""
 
-    one: str
-    other: str
-    evidence: dict[str, set[Statement]] = field(default_factory=lambda: defaultdict(set))
-    against: set[Statement] = field(default_factory=set)
+    agreed: Mapping[str, AbstractSet[Statement]]
+    against: AbstractSet[Statement]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,22 +99,39 @@ class Decided:
     at: str | None
 
 
-def waiting(graphs: Graphs) -> list[Waiting]:
-    """The review list, in the order of IRIs."""
-    found: dict[tuple[str, str], Waiting] = {}
-    for derivation, _, value, _ in graphs.quads(predicate=iris.REIFIES, graph=REVIEW):
-        one, _, link = unquoted(value)
-        other = iri_of(link)
-        pair = found.setdefault((one, other), Waiting(one=one, other=other))
-        about = [q[1:3] for q in graphs.quads(subject=derivation, graph=REVIEW)]
-        rules = [iri_of(v) for p, v in about if p == iris.DERIVED_BY]
-        for predicate, said in about:
-            if predicate == iris.SUPPORTED_BY:
-                for rule in rules:
-                    pair.evidence[rule].add(unquoted(said))
-            elif predicate == iris.OPPOSED_BY:
-                pair.against.add(unquoted(said))
-    return [found[pair] for pair in sorted(found)]
+def waiting(graphs: Graphs) -> list[tuple[str, str]]:
+    """The pairs that wait for a decision, in the order of IRIs.
+
+    Graph ``review`` has the decided ones as well. It has none that is linked by rules, so a link in
+    the merged view is what a source or steward says.
+    """
+    reified = {q[2] for q in graphs.quads(predicate=iris.REIFIES, graph=REVIEW)}
+    proposed = {(one, iri_of(other)) for one, _, other in map(unquoted, reified)}
+    return sorted(pair for pair in proposed if not _is_settled(graphs, *pair))
+
+
+def _is_settled(graphs: Graphs, one: str, other: str) -> bool:
+    return any(
+        graphs.holds((subject, predicate, node(value)))
+        for predicate in _STATED.values()
+        for subject, value in ((one, other), (other, one))
+    )
+
+
+def grounds(graphs: Graphs, one: str, other: str) -> Grounds:
+    """The evidence about a pair in either order, as the facts are now, decided or not."""
+    one, other = sorted((one, other))
+    link = quoted((one, iris.SAME_THING_AS, node(other)))
+    agreed: dict[str, set[Statement]] = {}
+    against: set[Statement] = set()
+    for name in (REVIEW, DERIVED):
+        for derivation, *_ in list(graphs.quads(predicate=iris.REIFIES, value=link, graph=name)):
+            about = [q[1:3] for q in graphs.quads(subject=derivation, graph=name)]
+            supports = {unquoted(v) for p, v in about if p == iris.SUPPORTED_BY}
+            for rule in [iri_of(v) for p, v in about if p == iris.DERIVED_BY]:
+                agreed.setdefault(rule, set()).update(supports)
+            against.update(unquoted(v) for p, v in about if p == iris.OPPOSED_BY)
+    return Grounds(agreed=agreed, against=against)
 
 
 def decided(graphs: Graphs) -> list[Decided]:
@@ -128,6 +143,8 @@ def _decided(graphs: Graphs) -> Iterator[Decided]:
     for choice, predicate in _STATED.items():
         for subject, _, value, _ in list(graphs.quads(predicate=predicate, graph=STEWARD)):
             other = iri_of(value)
+            if not other:
+                continue  # a text names no other thing
             back = (other, predicate, node(subject), STEWARD)
             if subject > other and graphs.has(back):
                 continue  # told from its other end

@@ -43,6 +43,8 @@ class Explanation:
 
     ``paths`` counts those ways, of which the first few are kept. ``again`` marks a fact that is
     explained elsewhere in the same answer, ``cut`` one that is left out because there are too many.
+    Of what is stated of two entities that may be one thing, ``agreed`` is what speaks for that by
+    identity rules, and ``against`` what speaks against it; it follows from neither.
     """
 
     fact: Said
@@ -50,6 +52,8 @@ class Explanation:
     derived: bool = False
     ways: tuple[Way, ...] = ()
     paths: int = 0
+    agreed: tuple[Way, ...] = ()
+    against: tuple[Explanation, ...] = ()
     again: bool = False
     cut: bool = False
 
@@ -64,7 +68,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewPair:
-    """Two entities that may be one thing; ``decision`` is what a steward said of them, if any did."""
+    """Two entities that may be one thing; ``decision`` is what a steward said of them, if any did.
+
+    The evidence is as the facts are now, so beside a decision it may be other than it was, or none.
+    """
 
     one: Named
     other: Named

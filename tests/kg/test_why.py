@@ -165,6 +165,12 @@ def test_what_holds_both_ways_is_explained_either_way(world: Asked) -> None:
     assert stated.layer == "steward"
 
 
+def test_what_names_no_other_thing_has_no_evidence(world: Asked) -> None:
+    world.tell("steward", steward("model/m", ("differentThingFrom", "the other one")))
+    found = world.why("model/test/m", "differentThingFrom", "the other one")
+    assert found.stated and found.agreed == found.against == ()
+
+
 def test_a_property_of_another_vocabulary_may_be_one_that_the_ontology_lacks(world: Asked) -> None:
     world.tell("source", entity("model/m", ("dct:spatial", "dataset/earth")))
     assert not VOCABULARY.is_term(term("dct:spatial"))

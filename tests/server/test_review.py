@@ -61,17 +61,21 @@ def test_the_list_is_json_with_its_evidence(client: FlaskClient) -> None:
 
 
 def test_accept_reject_and_undo(client: FlaskClient) -> None:
+    evidence = pairs(client)[0]["evidence"]
+    assert evidence
     answer = decide(client, "accept")
     assert (answer.status_code, answer.json["state"]) == (200, "done")
     assert pairs(client) == []
     (found,) = pairs(client, "?state=decided")
     assert (found["decision"], found["by"]) == ("accept", "anonymous")
+    assert found["evidence"] == evidence
     shown = client.get(f"/api/v1/entities/{ONE}").json
     assert shown is not None
     (relation,) = [r for r in shown["relations"] if r["property"]["name"] == "same thing as"]
     assert [item["ref"] for item in relation["items"]] == [OTHER]
     assert decide(client, "reject").status_code == 200
     assert pairs(client) == []
+    assert pairs(client, "?state=decided")[0]["evidence"] == evidence
     assert decide(client, "undo").status_code == 200
     assert len(pairs(client)) == 1
     assert pairs(client, "?state=decided") == []
@@ -132,9 +136,24 @@ def test_the_page_decides_without_script(client: FlaskClient) -> None:
     answer = form(client, "accept", ORIGIN)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/review?state=open")
     assert "Nothing waits for a decision." in client.get("/review").text
-    assert "Accepted by anonymous" in client.get("/review?state=decided").text
+    decided = client.get("/review?state=decided").text
+    assert "Accepted by anonymous" in decided and "as it is now" in decided
+    assert "e-mail address of a person" in decided and "mailto:ops@aurora.example" in decided
     assert form(client, "undo", ORIGIN).status_code == 303
     assert len(pairs(client)) == 1
+
+
+def test_the_page_says_why_a_pair_was_to_be_decided(client: FlaskClient) -> None:
+    fact = {"subject": ONE, "predicate": "sameThingAs", "object": OTHER}
+    assert client.get("/api/v1/why", query_string=fact).status_code == 404
+    decide(client, "accept")
+    page = client.get("/why", query_string=fact).text
+    assert "Stated by anonymous (steward)" in page
+    assert "For one thing: e-mail address of a person" in page and "<b>" not in page
+    answer = client.get("/api/v1/why", query_string=fact).json
+    assert answer is not None
+    steps = [step for way in answer["agreed"] for step in way["steps"]]
+    assert steps and all(step["stated"] or step["again"] for step in steps)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": "https://evil.example"}, {"Origin": "null"}])

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kg import iris
-from kg.draft import DERIVED
+from kg.draft import DERIVED, DOUBLED, STEWARD
 from kg.model import Entity, Layer
-from kg.resolve import NAMES, REVIEW, IdentityRules, read_identity
+from kg.resolve import NAMES, REVIEW, IdentityRules, decided, read_identity
 from kg.terms import node, quoted, unquoted
 from kg.vocabulary import Vocabulary
 from tests.kg.resolve.test_resolve_rules import written
@@ -130,8 +130,10 @@ def test_a_rejection_beats_the_rules_either_way_round(world: World) -> None:
     world.tell(ADA, ADA_TOO)
     world.tell(said(ONE[1], ("mlg:differentThingFrom", f"[{ONE[0]}]")), layer="steward")
     assert world.links() == world.explained() == world.doubts() == set()
+    assert world.proposed() == {ONE}, "what is conclusive is evidence, and no more"
     world.tell(said(ONE[1]), layer="steward")
     assert world.links() == both(ONE)
+    assert world.proposed() == set()
 
 
 def test_an_acceptance_leaves_nothing_to_review_until_it_is_withdrawn(world: World) -> None:
@@ -142,6 +144,35 @@ def test_an_acceptance_leaves_nothing_to_review_until_it_is_withdrawn(world: Wor
     assert world.store.holds(next(iter(accepted.statements)))
     world.tell(said("dataset/dbt/media.plays"), layer="steward")
     assert world.doubts() == {("dataset/dbt/media.plays", "dataset/iceberg/media.plays")}
+
+
+@pytest.mark.parametrize("layer", ["source", "steward"])
+@pytest.mark.parametrize("word", ["mlg:sameThingAs", "mlg:differentThingFrom"])
+def test_the_evidence_of_what_is_decided_follows_the_facts(
+    word: str, layer: Layer, world: World
+) -> None:
+    world.tell(PLAYS, PLAYS_MAYBE)
+    one, other = "dataset/dbt/media.plays", "dataset/iceberg/media.plays"
+    before = world.graph(REVIEW)
+    spoken = (word, f"[{other}]")
+    stated = [spoken] if layer == "source" else []
+    world.tell(entity(one, *stated) if stated else said(one, spoken), layer=layer)
+    assert world.doubts() == set()
+    assert world.graph(REVIEW) == before != set(), "all that raised the doubt is kept"
+    world.tell(entity(one, ("mlg:location", "s3://dev/media/plays"), *stated))
+    against = {unquoted(q[2])[0] for q in world.graph(REVIEW) if q[1] == iris.OPPOSED_BY}
+    assert against == {iri(one), iri(other)}, "what came to speak against it is told"
+    world.tell(entity(other, ("dct:title", "skips")), gone(one))
+    assert world.graph(REVIEW) == set()
+
+
+def test_a_text_in_place_of_another_thing_decides_nothing(world: World) -> None:
+    world.tell(PLAYS, PLAYS_MAYBE)
+    doubts = world.doubts()
+    word = said("dataset/dbt/media.plays", ("mlg:sameThingAs", "media.plays"))
+    world.tell(word, layer="steward")
+    assert world.doubts() == doubts != set()
+    assert decided(world.store) == []
 
 
 def test_a_link_that_a_steward_states_too_stays_when_the_rule_falls_away(world: World) -> None:
@@ -202,6 +233,8 @@ FACTS = {
         ("dct:title", "prod.media.plays"),
         ("mlg:computedBy", "[pipeline/a/p]"),
         ("mlg:computedBy", "[pipeline/b/p]"),
+        ("mlg:sameThingAs", "[dataset/b/media.plays]"),
+        ("mlg:differentThingFrom", "[dataset/c/x]"),
     ],
     "person": [
         ("foaf:mbox", "<mailto:ada@aurora.example>"),
@@ -258,9 +291,10 @@ def test_incremental_equals_full(tellings: list[tuple[Layer, list[Entity]]]) -> 
         for layer, entities in tellings:
             world.tell(*entities, layer=layer)
             final |= {(e.iri, layer): e for e in entities}
-        wanted_links, wanted_doubts = by_hand(world, FEW)
+        wanted_links, wanted_doubts, wanted_evidence = by_hand(world, FEW)
         assert world.links() == world.explained() == both(*wanted_links)
         assert world.doubts() == wanted_doubts
+        assert world.proposed() == wanted_doubts | wanted_evidence
         layers: tuple[Layer, ...] = ("source", "steward")
         for layer in layers:
             told = [e for (_, kind), e in final.items() if kind == layer and not e.gone]
@@ -270,23 +304,27 @@ def test_incremental_equals_full(tellings: list[tuple[Layer, list[Entity]]]) -> 
         assert world.kept() == whole.kept(), "there is nothing to do again"
 
 
-def by_hand(world: World, rules: IdentityRules) -> tuple[set[Pair], set[Pair]]:
-    """The links and doubts of each pair of entities, compared in turn: the slow, plain way."""
+def by_hand(world: World, rules: IdentityRules) -> tuple[set[Pair], set[Pair], set[Pair]]:
+    """The links, the doubts, and the decided pairs of which some names agree.
+
+    Each pair of entities is compared in turn: the slow, plain way.
+    """
     known = {name: rules.names(world.store, iri(name)) for name in NAMES_OF}
     bearers: dict[tuple[str, str], int] = {}
     for _, names in known.values():
         for rule in names:
             for name in names[rule]:
                 bearers[rule, name] = bearers.get((rule, name), 0) + 1
-    steward = {q[:3] for q in world.store.quads(graph="urn:mlgraph:graph:steward")}
-    links, doubts = set(), set()
+    spoken = {q[:3] for name in (STEWARD, DOUBLED) for q in world.graph(name)}
+    spoken |= {q[:3] for q in world.graph("") - {(*q[:3], "") for q in world.graph(DERIVED)}}
+    links, doubts, settled = set(), set(), set()
     for one, other in combinations(sorted(NAMES_OF), 2):
         (of_one, mine), (of_other, others) = known[one], known[other]
         told = {
-            word: bool({fact(one, word, f"[{other}]"), fact(other, word, f"[{one}]")} & steward)
+            word: bool({fact(one, word, f"[{other}]"), fact(other, word, f"[{one}]")} & spoken)
             for word in ("mlg:sameThingAs", "mlg:differentThingFrom")
         }
-        if of_one != of_other or not of_one or told["mlg:differentThingFrom"]:
+        if of_one != of_other or not of_one:
             continue
         shared = {r: [n for n in mine.get(r.iri, {}) if n in others.get(r.iri, {})] for r in of_one}
         tells = {r for r in of_one if any(bearers[r.iri, n] <= rules.most for n in shared[r])}
@@ -297,10 +335,14 @@ def by_hand(world: World, rules: IdentityRules) -> tuple[set[Pair], set[Pair]]:
             for r in of_one
         )
         same_source = one.split("/")[1] == other.split("/")[1]
-        if sure and not apart and not same_source:
+        rejected = told["mlg:differentThingFrom"]
+        if sure and not apart and not same_source and not rejected:
             links.add((one, other))
-        elif told["mlg:sameThingAs"] or (apart and same_source):
+        elif rejected or told["mlg:sameThingAs"]:
+            if sure or maybe:
+                settled.add((one, other))
+        elif apart and same_source:
             continue
         elif sure or (maybe and not apart and not same_source):
             doubts.add((one, other))
-    return links, doubts
+    return links, doubts, settled

@@ -31,7 +31,12 @@ def dataset(key: str, **more: Any) -> dict[str, Any]:
 
 
 SOURCES = {
-    "warehouse": [dataset("media.plays"), dataset("x", location_uri="s3://lake/x/y")],
+    "warehouse": [
+        dataset("media.plays"),
+        dataset("x", location_uri="s3://lake/x/y"),
+        dataset("dev.media.skips", location_uri="s3://lake/media/skips"),
+        dataset("prod.media.skips", location_uri="s3://lake/media/skips"),
+    ],
     "dbt": [dataset("media.plays"), dataset("z", location_uri="s3a://lake/x/y/")],
 }
 
@@ -127,6 +132,73 @@ def test_reject_holds_against_a_conclusive_rule_and_undo_gives_it_back(service: 
     assert linked(service, one) == {other}
 
 
+@pytest.mark.parametrize("choice", ["accept", "reject"])
+def test_a_decision_keeps_its_evidence_and_undo_lists_the_pair_again(
+    service: Service, choice: Choice
+) -> None:
+    before = only(service)
+    decide(service, choice)
+    assert service.review().total == 0
+    pair = only(service, decided=True)
+    assert pair.decision == choice
+    assert (pair.evidence, pair.against) == (before.evidence, before.against) != ((), ())
+    decide(service, "undo")
+    assert only(service) == before
+    assert service.review(state="decided").total == 0
+
+
+def test_what_the_rules_link_anyhow_keeps_its_evidence_however_it_is_decided(
+    service: Service,
+) -> None:
+    one, other = EntityRef("dataset", "warehouse", "x"), EntityRef("dataset", "dbt", "z")
+    choices: tuple[Choice, ...] = ("accept", "reject")
+    for choice in choices:
+        service.decide(Decision(one=one, other=other, choice=choice))
+        rules = {evidence.rule.name for evidence in only(service, decided=True).evidence}
+        assert "storage location of a dataset" in rules
+        assert linked(service, one) == ({other} if choice == "accept" else set())
+
+
+def test_why_tells_who_decided_when_and_the_evidence(service: Service) -> None:
+    evidence = only(service).evidence
+    said: dict[Choice, str] = {"accept": "sameThingAs", "reject": "differentThingFrom"}
+    for choice, name in said.items():
+        decide(service, choice)
+        for one, other in ((ONE, OTHER), (OTHER, ONE)):
+            found = service.why(str(one), name, str(other))
+            (stated,) = found.stated
+            assert (stated.layer, stated.by) == ("steward", "mia")
+            assert stated.recorded_at is not None
+            assert not found.derived and not found.ways
+            assert [(w.rule, tuple(s.fact for s in w.steps)) for w in found.agreed] == [
+                (e.rule, e.facts) for e in evidence
+            ]
+            assert all(step.stated for way in found.agreed for step in way.steps)
+
+
+def test_what_speaks_against_a_decision_is_told_with_it(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = "dataset/warehouse/dev.media.skips", "dataset/warehouse/prod.media.skips"
+    assert run(["--config", str(config), "review"]) == 0
+    assert "skips" not in capsys.readouterr().out, "their source and their names keep them apart"
+    assert run(["--config", str(config), "review", "accept", *pair]) == 0
+    assert run(["--config", str(config), "review", "list", "--decided"]) == 0
+    assert "  against:\n    dataset/warehouse/dev.media.skips" in capsys.readouterr().out
+    assert run(["--config", str(config), "why", pair[0], "sameThingAs", pair[1]]) == 0
+    told = capsys.readouterr().out
+    assert "for one thing, storage location of a dataset" in told
+    assert "  against one thing\n    dataset/warehouse/dev.media.skips" in told
+
+
+def test_why_a_link_of_the_rules_needs_no_more_evidence(service: Service) -> None:
+    one, other = EntityRef("dataset", "warehouse", "x"), EntityRef("dataset", "dbt", "z")
+    service.decide(Decision(one=one, other=other, choice="accept"))
+    found = service.why(str(one), "sameThingAs", str(other))
+    assert found.derived and found.stated and len(found.ways) == 1
+    assert found.agreed == found.against == ()
+
+
 def test_the_last_decision_counts(service: Service) -> None:
     decide(service, "accept")
     decide(service, "reject", by="ada")
@@ -152,6 +224,42 @@ def test_what_cannot_be_one_thing_is_refused_at_once() -> None:
         Decision(one=ONE, other=OTHER, choice="maybe")  # type: ignore[arg-type]
 
 
+def test_a_decision_without_evidence_says_so(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = str(ONE), "dataset/dbt/z"
+    assert run(["--config", str(config), "review", "accept", *pair]) == 0
+    assert run(["--config", str(config), "review", "list", "--decided"]) == 0
+    assert "no rule finds now that they agree" in capsys.readouterr().out
+
+
+OPEN = """PREFIX rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#>
+PREFIX mlg: <https://w3id.org/mlgraph/ns/>
+SELECT DISTINCT ?one ?other {
+  GRAPH <urn:mlgraph:graph:review> { ?why rdf:reifies <<( ?one mlg:sameThingAs ?other )>> }
+  FILTER NOT EXISTS {
+    ?one mlg:sameThingAs|^mlg:sameThingAs|mlg:differentThingFrom|^mlg:differentThingFrom ?other
+  }
+}"""
+
+
+@pytest.mark.parametrize("choice", ["accept", "reject"])
+def test_a_query_tells_open_pairs_from_decided_ones(
+    choice: str, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = tmp_path / "open.rq"
+    query.write_text(OPEN, "utf-8")
+
+    def found() -> int:
+        capsys.readouterr()
+        assert run(["--config", str(config), "query", str(query), "--format", "json"]) == 0
+        return len(json.loads(capsys.readouterr().out)["results"]["bindings"])
+
+    assert found() == 1
+    assert run(["--config", str(config), "review", choice, str(ONE), str(OTHER)]) == 0
+    assert found() == 0
+
+
 def test_the_command(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def mlg(*arguments: str) -> int:
         return run(["--config", str(config), "review", *arguments])
@@ -164,7 +272,15 @@ def test_the_command(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert mlg("accept", str(ONE), f"aip://{OTHER}", "--by", "mia", "--json") == 0
     assert json.loads(capsys.readouterr().out)["state"] == "done"
     assert mlg("list", "--decided") == 0
-    assert "accept by mia" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "accept by mia" in listed and "no rule" not in listed
+    assert "table name of a dataset:\n    dataset/dbt/media.plays" in listed
+    assert mlg("list", "--decided", "--json") == 0
+    (pair,) = json.loads(capsys.readouterr().out)["pairs"]
+    assert pair["decision"] == "accept" and pair["evidence"][0]["facts"]
+    assert run(["--config", str(config), "why", str(ONE), "sameThingAs", str(OTHER)]) == 0
+    told = capsys.readouterr().out
+    assert "stated by steward mia" in told and "for one thing, table name of a dataset" in told
     assert mlg("undo", str(ONE), str(OTHER)) == 0
     assert capsys.readouterr().out == f"undo: {ONE} and {OTHER}\n"
     assert mlg("accept", str(ONE)) == 2

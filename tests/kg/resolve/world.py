@@ -10,7 +10,7 @@ from kg.commit import commit, propose
 from kg.draft import DERIVED, Draft
 from kg.iris import EntityRef, Minter, class_of_type, term
 from kg.model import Entity, Layer, Proposal
-from kg.resolve import NAMES, REVIEW, IdentityRules, resolve, resolve_again
+from kg.resolve import NAMES, REVIEW, IdentityRules, resolve, resolve_again, waiting
 from kg.store import EmbeddedStore
 from kg.terms import Quad, Statement, iri_of, literal, node, unquoted
 
@@ -105,6 +105,11 @@ class World:
         return self._reified(DERIVED)
 
     def doubts(self) -> set[Pair]:
+        """The pairs that wait for a decision."""
+        return {(short(one), short(other)) for one, other in waiting(self.store)}
+
+    def proposed(self) -> set[Pair]:
+        """Those, and what is decided and would be proposed."""
         return self._reified(REVIEW)
 
     def _reified(self, name: str) -> set[Pair]:
