@@ -85,9 +85,7 @@ class Service:
             file = settings.data_dir / "inbox.sqlite"
             self.inbox = stack.enter_context(Inbox(file, now=now or settings.clock))
             self.letters = Letters(file, now=now or settings.clock)
-            self.answers = stack.enter_context(
-                Answerer(settings, snapshot=lambda: self.checkpoint().path)
-            )
+            self.answers = stack.enter_context(Answerer(settings, checkpoint=self.checkpoint))
             self._stack = stack.pop_all()
         self.past = Past(
             checkpoint=self.checkpoint,

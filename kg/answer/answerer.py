@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
 from kg import formats
 from kg.answer.dataset import Dataset
+from kg.answer.evaluate import evaluate
 from kg.config import Settings
-from kg.errors import QueryRefused, StoreUnavailable, SystemFailure, UnsupportedFormat
+from kg.errors import (
+    LimitExceeded,
+    QueryRefused,
+    StoreUnavailable,
+    SystemFailure,
+    UnsupportedFormat,
+)
 from kg.model import Finding, Report
 from kg.query.guard import Form, Query, check
+from kg.query.lookup import is_lookup
 from kg.query.pool import Job, Pool, Result
+from kg.store import Checkpoint, Opened
 
 _JOBS: Final = "kg.answer.jobs"
 _CHUNK: Final = 1 << 18
+LOOKUP_BYTES: Final = 1 << 18
+"""The largest answer of a lookup; a larger one is made by a process."""
 
 _TABLES: Final = {
     "json": "application/sparql-results+json",
@@ -64,15 +76,20 @@ class Answer:
 class Answerer:
     """Answers queries on the newest checkpoint, and runs other jobs, in killable processes.
 
-    Safe to use from several threads; opened after any fork. Nothing starts before the first call.
-    ``snapshot`` answers the path of the checkpoint to use.
+    Only lookups are answered here, by the caller's thread. Safe to use from several threads; opened
+    after any fork. Nothing starts before the first call. ``checkpoint`` answers the newest, open.
     """
 
     def __init__(
-        self, settings: Settings, *, snapshot: Callable[[], Path], dataset: Dataset | None = None
+        self,
+        settings: Settings,
+        *,
+        checkpoint: Callable[[], Checkpoint],
+        dataset: Dataset | None = None,
     ) -> None:
         self._settings = settings
-        self._snapshot = snapshot
+        self._checkpoint = checkpoint
+        self._opened = Opened()
         self._dataset = dataset or Dataset()
         self._pool = Pool(
             workers=settings.integer("query.workers"),
@@ -108,8 +125,9 @@ class Answerer:
 
         ``timeout`` in seconds can shorten the limit, not raise it. ``default_graphs`` and
         ``named_graphs`` are those of the protocol, and take the place of FROM; ``dataset`` is what
-        the caller may see, and ``snapshot`` names another checkpoint than the newest. Raises `BadQuery`, `QueryRefused`, `TooLarge`, `UnsupportedFormat`,
-        `LimitExceeded`, `Busy`, `StoreUnavailable`.
+        the caller may see, and ``snapshot`` names another checkpoint than the newest. Raises
+        `BadQuery`, `QueryRefused`, `TooLarge`, `UnsupportedFormat`, `LimitExceeded`, `Busy`,
+        `StoreUnavailable`.
         """
         read = query if isinstance(query, Query) else self.read(query)
         offered = _MEDIA_TYPES[read.form]
@@ -130,8 +148,10 @@ class Answerer:
             "max_rows": self._settings.integer("query.max_rows"),
             "max_bytes": self._settings.integer("query.max_bytes"),
         }
-        taken = snapshot or self._snapshot
-        result = self._on_snapshot("evaluate", arguments, taken=taken, timeout=timeout)
+        result = self._look_up(arguments, snapshot) if is_lookup(read) else None
+        if result is None:
+            taken = snapshot or self._newest
+            result = self._on_snapshot("evaluate_query", arguments, taken=taken, timeout=timeout)
         return Answer(
             form=read.form,
             media_type=offered[format],
@@ -159,7 +179,7 @@ class Answerer:
         """What the changes of a document would make different, as `kg.simulate.simulate_document`."""
         arguments = {"format": format, "base": base, "at": self._settings.clock().isoformat()}
         told: dict[str, Any] = self._on_snapshot(
-            "simulate", arguments, taken=self._snapshot, body=data
+            "simulate", arguments, taken=self._newest, body=data
         ).value
         return told
 
@@ -180,6 +200,23 @@ class Answerer:
             if "signal" not in error.details:
                 raise
             raise _broken(error) from error
+
+    def _newest(self) -> Path:
+        return self._checkpoint().path
+
+    def _look_up(
+        self, arguments: Mapping[str, Any], snapshot: Callable[[], Path] | None
+    ) -> Result | None:
+        """The answer of a lookup; None where a process has to say it, or what is wrong."""
+        given = {**arguments, "max_bytes": min(LOOKUP_BYTES, arguments["max_bytes"])}
+        output = BytesIO()
+        try:
+            found = self._opened.at(snapshot()) if snapshot else self._checkpoint()
+            rows = evaluate(found.store, given, output)
+        except (LimitExceeded, StoreUnavailable):
+            return None
+        body = output.getvalue()
+        return Result(value={"rows": rows}, body=body, size=len(body))
 
     def _on_snapshot(
         self,

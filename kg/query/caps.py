@@ -58,7 +58,7 @@ class _Group:
 def enforce(text: str, tokens: Sequence[Token]) -> None:
     """Raises `QueryRefused` at the token where a cap is passed.
 
-    ``tokens`` are those of a text whose brackets match, without blanks and comments.
+    ``tokens`` are those of a text whose brackets match.
     """
     _Counting(text).run(tokens)
 
@@ -73,7 +73,7 @@ class _Counting:
         self._in_values = False
 
     def run(self, tokens: Sequence[Token]) -> None:
-        previous = Token("blank", "", 0)
+        previous = Token("", "", 0)
         for token in tokens:
             self._depth(token, previous)
             if token.kind == "word":

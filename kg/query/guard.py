@@ -120,14 +120,13 @@ def check(text: str, *, max_bytes: int) -> Query:
 
 
 def _tokens(text: str, max_bytes: int) -> tuple[Token, ...]:
-    """The tokens that mean something."""
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
         raise bad(text, error.start, "there is half of a surrogate pair") from error
     if size > max_bytes:
         raise TooLarge(f"The query has {size:,} bytes; the limit is {max_bytes:,}.", size=size)
-    return tuple(t for t in tokenise(text) if t.kind not in ("blank", "comment"))
+    return tokenise(text)
 
 
 def _words(text: str, tokens: Sequence[Token]) -> None:

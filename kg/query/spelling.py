@@ -49,7 +49,7 @@ class Spelling:
 
 
 def spell(text: str, tokens: Sequence[Token]) -> Spelling:
-    """Writes the tokens (without blanks and comments) of a text again.
+    """Writes the tokens of a text again.
 
     Raises `BadQuery` for an escape that stands for a character that may not stand there.
     """

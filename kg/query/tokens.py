@@ -1,6 +1,6 @@
 """SPARQL's tokens, as the standard's grammar has them. Nothing here knows what a query may do.
 
-Every character of the text belongs to exactly one token, blanks and comments included. Strings
+Every character of the text belongs to one token, or to the blanks and comments between them. Strings
 and IRIs are checked strictly, escapes too: a lenient tokeniser sees a string where the engine,
 which gives up on a bad escape and reads on differently, sees code.
 """
@@ -46,8 +46,6 @@ _LOCAL = (
 _EXPONENT = "[eE][+-]?[0-9]+"
 
 _GRAMMAR: Final = (
-    ("blank", r"[ \t\r\n]++"),
-    ("comment", r"#[^\r\n]*+"),
     ("iri", rf"<(?:[^<>\"{{}}|^`\\\x00-\x20]|{_ESCAPE})*+>"),
     ("string", rf'"""(?:[^"\\]++|{_STRING_ESCAPE}|"(?!""))*+"""'),
     ("string", rf"'''(?:[^'\\]++|{_STRING_ESCAPE}|'(?!''))*+'''"),
@@ -71,7 +69,10 @@ _GRAMMAR: Final = (
     ),
 )
 _KINDS: Final = tuple(kind for kind, _ in _GRAMMAR)
-_TOKEN: Final = re.compile("|".join(f"({pattern})" for _, pattern in _GRAMMAR))
+_BLANK: Final = r"(?:[ \t\r\n]++|#[^\r\n]*+)*+"
+_BETWEEN: Final = re.compile(_BLANK)
+_ONE: Final = re.compile("|".join(f"({pattern})" for _, pattern in _GRAMMAR))
+_NEXT: Final = re.compile(f"(?:{_ONE.pattern}){_BLANK}")
 _SCHEMES: Final = ("http:", "https:", "urn:")
 _COMPARISON: Final = re.compile(r"<[?$=]|<[^()]*(?:\([^()]*\)[^()]*)*\)|.*&&")
 _CODE_POINT: Final = re.compile(_ESCAPE)
@@ -83,21 +84,24 @@ OPERANDS: Final = frozenset({"name", "variable", "node", "iri", "string", "langu
 
 
 def tokenise(text: str) -> tuple[Token, ...]:
-    """The tokens of a text, in order and without a gap.
+    """The tokens of a text, in order, without the blanks and comments between them.
 
     Raises `BadQuery` for what is no token and for brackets that do not match.
     """
     tokens: list[Token] = []
     open_brackets: list[Token] = []
-    previous: Token | None = None
-    position = 0
+    position = _after_blanks(text, 0)
     while position < len(text):
-        match = _TOKEN.match(text, position)
+        match = _NEXT.match(text, position)
         if match is None:
             raise _unreadable(text, position)
-        kind, piece = _KINDS[(match.lastindex or 1) - 1], match[0]
+        number, following = match.lastindex or 1, match.end()
+        kind, piece = _KINDS[number - 1], match[number]
         if kind == "iri" or piece in _SHORTER or piece == "<<":
+            whole, previous = piece, tokens[-1] if tokens else None
             kind, piece = _in_context(text, kind, piece, position, open_brackets, previous)
+            if piece != whole:
+                following = _after_blanks(text, position + len(piece))
         token = Token(kind, piece, position, piece.upper() if kind == "word" else "")
         if piece == "<" and text.startswith(_SCHEMES, position + 1):
             raise bad(
@@ -108,18 +112,22 @@ def tokenise(text: str) -> tuple[Token, ...]:
         elif "\\" in piece:
             _check_code_points(text, token)
         tokens.append(token)
-        if kind not in ("blank", "comment"):
-            previous = token
-        position += len(piece)
+        position = following
     if open_brackets:
         opener = open_brackets[-1]
         raise bad(text, opener.start, f"the {opener.text!r} here is never closed")
     return tuple(tokens)
 
 
+def _after_blanks(text: str, start: int) -> int:
+    match = _BETWEEN.match(text, start)
+    assert match is not None  # it matches nothing as well
+    return match.end()
+
+
 def is_one(text: str, *, kind: str) -> bool:
     """Whether the text is exactly one token of the kind."""
-    match = _TOKEN.fullmatch(text)
+    match = _ONE.fullmatch(text)
     return match is not None and _KINDS[(match.lastindex or 1) - 1] == kind
 
 
@@ -142,7 +150,7 @@ def _in_context(
 
 
 def _iri_at(text: str, start: int) -> bool:
-    match = _TOKEN.match(text, start)
+    match = _ONE.match(text, start)
     return match is not None and _KINDS[(match.lastindex or 1) - 1] == "iri"
 
 

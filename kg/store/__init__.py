@@ -12,7 +12,7 @@ from typing import Protocol
 
 from kg.facts import Facts
 from kg.model import Change
-from kg.store.checkpoints import Checkpoint, newest, open_checkpoint, prune
+from kg.store.checkpoints import Checkpoint, Opened, newest, open_checkpoint, prune
 from kg.store.copies import changed_copy
 from kg.store.embedded import EmbeddedStore, writer_is_running
 from kg.terms import Quad, Statement
@@ -21,6 +21,7 @@ __all__ = [
     "Checkpoint",
     "EmbeddedStore",
     "GraphStore",
+    "Opened",
     "changed_copy",
     "newest",
     "open_checkpoint",

@@ -193,6 +193,26 @@ class Checkpoint:
         self.close()
 
 
+class Opened:
+    """Checkpoints that stay open: of each folder the last that was asked for.
+
+    Safe to use from several threads: who still reads another one keeps it open.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, Checkpoint] = {}
+
+    def at(self, path: Path) -> Checkpoint:
+        """The checkpoint there. Raises `StoreUnavailable`."""
+        folder, name = os.path.split(path)
+        found = self._last.get(folder)
+        if found is None or found.path.name != name:
+            self._last.pop(folder, None)
+            del found  # two need not be open at a time
+            found = self._last[folder] = Checkpoint(path)
+        return found
+
+
 def statements(
     store: ox.Store,
     subject: str | None,

@@ -115,7 +115,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def plain(group: Group) -> Answer:
-    return group.ask("/sparql?query=ASK%7B%3Chttp://localhost/x%3E%20%3Fp%20%3Fo%7D")
+    """Answered by a query process, as a lookup (without the inner braces) would not be."""
+    return group.ask("/sparql?query=ASK%7B%7B%3Chttp://localhost/x%3E%20%3Fp%20%3Fo%7D%7D")
 
 
 def is_problem(answer: Answer) -> bool:

@@ -6,9 +6,11 @@ import csv
 import fcntl
 import io
 import json
+import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 
 from kg import formats
 from kg.answer import Answer, Answerer, Dataset
+from kg.answer.answerer import LOOKUP_BYTES
 from kg.config import Settings, load
 from kg.errors import (
     BadInput,
@@ -30,6 +33,7 @@ from kg.errors import (
     UnsupportedFormat,
 )
 from kg.iris import PREFIXES, graph
+from kg.store import Checkpoint
 
 EX = "http://example.org/"
 PREFIX = f"PREFIX ex: <{EX}> "
@@ -56,6 +60,13 @@ def quads() -> list[ox.Quad]:
     things = [
         ox.Quad(iri(f"e{n}"), iri("number"), ox.Literal(n), ox.DefaultGraph()) for n in range(SIZE)
     ]
+    for name, count in (("many", 2_000), ("more", 2_001)):
+        things += [
+            ox.Quad(iri(name), iri("number"), ox.Literal(f"{n:0>150}"), ox.DefaultGraph())
+            for n in range(count)
+        ]
+    odd = ox.Literal('a\r\n{"b"},{\u0001\ufffe<c>')
+    things.append(ox.Quad(iri("odd"), iri("text"), odd, ox.DefaultGraph()))
     named = {graph("history"): "revision", graph("meta"): "internal", SECRET: "secret"}
     return things + [
         ox.Quad(iri(local), iri("in"), ox.NamedNode(name), ox.NamedNode(name))
@@ -80,7 +91,7 @@ def configured(**given: Any) -> Settings:
 @pytest.fixture(scope="module")
 def answers(path: Path) -> Iterator[Answerer]:
     settings = configured(query_memory_mb=300, query_max_rows=2_000, query_max_bytes=600_000)
-    with Answerer(settings, snapshot=lambda: path) as opened:
+    with Checkpoint(path) as newest, Answerer(settings, checkpoint=lambda: newest) as opened:
         yield opened
 
 
@@ -98,7 +109,77 @@ def rows(answers: Answerer, text: str, **more: Any) -> list[dict[str, str]]:
 
 
 def next_is_answered(answers: Answerer) -> bool:
-    return rows(answers, "SELECT ?n { ex:e7 ex:number ?n }") == [{"n": "7"}]
+    """By a process; a lookup would need none."""
+    return rows(answers, "SELECT ?n { { ex:e7 ex:number ?n } }") == [{"n": "7"}]
+
+
+# --- lookups ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["json", "xml", "csv", "tsv"])
+@pytest.mark.parametrize(
+    ("head", "pattern"),
+    [
+        ("SELECT *", "ex:e7 ?p ?o ."),
+        ("SELECT ?o", "ex:e7 ex:number ?o"),
+        ("SELECT ?o", "ex:nowhere ex:number ?o"),
+        ("SELECT ?p ?unbound", "ex:e7 ?p ?o"),
+        ("SELECT ?o", "ex:odd ex:text ?o"),
+        ("SELECT *", "ex:revision ?p ?o"),
+        ("ASK", "ex:e7 a ex:Thing"),
+        ("ASK", "ex:e7 ?p ?o"),
+    ],
+)
+def test_a_lookup_is_answered_as_a_process_would(
+    answers: Answerer, head: str, pattern: str, format: str
+) -> None:
+    """Within one more group it is no lookup, and the same question."""
+    told = [
+        answers.answer(f"{PREFIX}{head} {group}", format=format)
+        for group in (f"{{ {pattern} }}", f"{{ {{ {pattern} }} }}")
+    ]
+    assert told[0].rows == told[1].rows
+    assert sorted(read(told[0]).splitlines()) == sorted(read(told[1]).splitlines())
+
+
+def test_a_lookup_needs_no_process(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in the newest checkpoint nor in another, of which the last one stays open."""
+    one, two = (
+        checkpoint(tmp_path, n, [ox.Quad(iri("e7"), iri("number"), ox.Literal(n))]) for n in (1, 2)
+    )
+    with Checkpoint(path) as newest, Answerer(configured(), checkpoint=lambda: newest) as answers:
+        monkeypatch.setattr(answers._pool, "run", None)
+        text = "SELECT ?n { ex:e7 ex:number ?n }"
+        assert rows(answers, text) == [{"n": "7"}]
+        assert rows(answers, text, snapshot=lambda: one) == [{"n": "1"}]
+        assert (is_held(one), is_held(two)) == (True, False)
+        assert rows(answers, text, snapshot=lambda: two) == [{"n": "2"}]
+        assert (is_held(one), is_held(two)) == (False, True)
+
+
+def test_a_lookup_with_a_large_answer_is_made_by_a_process(answers: Answerer) -> None:
+    text = PREFIX + "SELECT ?n { ex:many ex:number ?n }"
+    answer = answers.answer(text, format="xml")
+    assert (answer.rows, answer.size > LOOKUP_BYTES) == (2_000, True)
+    assert len(ET.fromstring(read(answer)).findall(f".//{RESULTS}result")) == 2_000
+    with pytest.raises(LimitExceeded, match="more than 2,000 rows"):
+        answers.answer(PREFIX + "SELECT ?n { ex:more ex:number ?n }", format="csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("SELECT ?n\n{ <a:s> <a:p> ?n } LIMIT 1.5", "Line 2, column 26"),
+        ("SELECT ?n { <http://[> <a:p> ?n }", "Line 1, column 13"),
+    ],
+)
+def test_what_is_wrong_with_a_lookup_is_said_with_its_place(
+    answers: Answerer, text: str, place: str
+) -> None:
+    with pytest.raises(BadQuery, match=place):
+        answers.answer(text, format="json")
 
 
 # --- formats ------------------------------------------------------------------------------------
@@ -393,23 +474,28 @@ def test_a_newer_checkpoint_is_seen_and_the_older_let_go(tmp_path: Path) -> None
     one = checkpoint(tmp_path, 1, [ox.Quad(iri("a"), iri("p"), iri("old"))])
     two = checkpoint(tmp_path, 2, [ox.Quad(iri("a"), iri("p"), iri("new"))])
     current = one
-    with Answerer(configured(query_workers=1), snapshot=lambda: current) as answers:
-        assert rows(answers, "SELECT ?o { ex:a ex:p ?o }") == [{"o": f"{EX}old"}]
+    with Answerer(configured(query_workers=1), checkpoint=lambda: Checkpoint(current)) as answers:
+        assert rows(answers, "SELECT ?o { ?s ex:p ?o }") == [{"o": f"{EX}old"}]
         assert (is_held(one), is_held(two)) == (True, False)
         current = two
-        assert rows(answers, "SELECT ?o { ex:a ex:p ?o }") == [{"o": f"{EX}new"}]
-        assert (is_held(one), is_held(two)) == (False, True)
+        text = "SELECT ?o { ?s ex:p ?o }"
+        with ThreadPoolExecutor(2) as asking:
+            while is_held(one):  # until each of the two processes was asked
+                told = list(asking.map(partial(rows, answers), [text, text]))
+                assert told == [[{"o": f"{EX}new"}]] * 2
+        assert is_held(two)
     assert not is_held(two)
 
 
 def test_a_checkpoint_that_is_gone_is_replaced_by_the_next(tmp_path: Path, path: Path) -> None:
-    paths = iter([tmp_path / "000000000007", path])
-    with Answerer(configured(query_workers=1), snapshot=lambda: next(paths)) as answers:
-        assert next_is_answered(answers)
+    gone = Checkpoint(checkpoint(tmp_path, 7, []))
+    shutil.rmtree(gone.path)
+    with Checkpoint(path) as newest:
+        opened = iter([gone, newest])
+        with Answerer(configured(query_workers=1), checkpoint=lambda: next(opened)) as answers:
+            assert next_is_answered(answers)
     with (
-        Answerer(
-            configured(query_workers=1), snapshot=lambda: tmp_path / "000000000007"
-        ) as answers,
+        Answerer(configured(query_workers=1), checkpoint=lambda: gone) as answers,
         pytest.raises(StoreUnavailable, match="000000000007"),
     ):
         answers.answer("ASK { }", format="json")
@@ -426,7 +512,7 @@ def test_check_says_where(answers: Answerer) -> None:
 
 
 def test_read_tells_the_form_without_a_process(path: Path) -> None:
-    with Answerer(configured(), snapshot=lambda: path) as answers:
+    with Checkpoint(path) as newest, Answerer(configured(), checkpoint=lambda: newest) as answers:
         assert answers.read("DESCRIBE <a:b>").form == "describe"
 
 
