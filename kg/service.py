@@ -32,6 +32,7 @@ from kg.events import MOST_KEPT, Inbox, Letter, Letters
 from kg.facts import described
 from kg.formats import Format, serialise
 from kg.infer import Rules, read_rules
+from kg.ingest import ingest_json
 from kg.iris import EntityRef, Minter
 from kg.model import Event, Finding, Report
 from kg.openlineage import Intake, intake_of, read_events
@@ -405,12 +406,23 @@ class Service:
         count = self.inbox.revive(source)
         if isinstance(connected, KeepsLineage):
             intake = self._lineage_intake()
-            for letter in self.letters.newest(MOST_KEPT, source=source):
-                with suppress(BadEvent):
-                    if letter.is_whole and intake.keep(read_events(letter.body)):
-                        self.letters.drop([letter])
-                        count += 1
+            count += self._reread(source, lambda body: intake.keep(read_events(body)))
         return count
+
+    def replay_events(self) -> int:
+        """Reads brokers' dead messages of thin events again; answers how many are good now."""
+        return self._reread("", lambda body: self.inbox.publish(ingest_json(body)))
+
+    def _reread(self, source: str, keep: Callable[[bytes], int]) -> int:
+        """Keeps the dead messages of a source that can be used after all; they are dead no more."""
+        good = []
+        for letter in self.letters.newest(MOST_KEPT, source=source):
+            with suppress(BadEvent):
+                if letter.is_whole:
+                    keep(letter.body)
+                    good.append(letter)
+        self.letters.drop(good)
+        return len(good)
 
     def close(self) -> None:
         self._stack.close()

@@ -220,14 +220,17 @@ class Worker:
             self._told = trouble
             self._say("running", trouble)
 
-    def drain(self, *, progress: Callable[[Counts, int], None] | None = None) -> Counts:
-        """Works until the inbox is empty; what waits for a source that is down stays there."""
+    def drain(self, *, progress: Callable[[int], None] | None = None) -> Counts:
+        """Works until the inbox is empty; what waits for a source that is down stays there.
+
+        ``progress`` is told how much is left.
+        """
         total = Counts()
         with _at_work():
             while (counts := self.step()) is not None:
                 total += counts
                 if progress is not None:
-                    progress(total, self.inbox.pending())
+                    progress(self.inbox.pending())
         self.publish()
         return total
 

@@ -1,10 +1,9 @@
-"""How commands print: JSON for programs, aligned text for people, progress on standard error."""
+"""How commands print: JSON for programs, aligned text for people."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -58,18 +57,3 @@ def pairs(found: Iterable[tuple[str, object]]) -> None:
     width = max((len(name) for name, _ in found), default=0)
     for name, value in found:
         click.echo(f"{name.ljust(width)}  {_cell(value)}".rstrip())
-
-
-def progress(label: str) -> Callable[[str], None]:
-    """A line on standard error that is written anew; silent when that is not a terminal."""
-
-    def show(text: str) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r\x1b[K{label}: {text}", nl=False, err=True)
-
-    return show
-
-
-def end_progress() -> None:
-    if sys.stderr.isatty():
-        click.echo("", err=True)

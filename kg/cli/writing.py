@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
@@ -14,6 +14,7 @@ import click
 from kg import formats
 from kg.cli import output, reading
 from kg.cli.asking import print_findings
+from kg.cli.progress import Bar
 from kg.config import Settings
 from kg.errors import (
     BadEvent,
@@ -82,14 +83,8 @@ def _events(file: IO[bytes]) -> Iterator[Event]:
 @click.pass_obj
 def drain(settings: Settings, as_data: bool) -> None:
     """Work until the bus is empty, print what was done, and exit."""
-    show = output.progress("draining")
-
-    def progress(counts: Counts, pending: int) -> None:
-        show(f"{counts.hydrated} hydrated, {pending} to go")
-
-    with Worker(settings) as worker:
-        counts = worker.drain(progress=progress)
-    output.end_progress()
+    with Worker(settings) as worker, Bar("draining") as bar:
+        counts = worker.drain(progress=bar.left)
     _print_counts(counts, as_data=as_data)
 
 
@@ -126,22 +121,22 @@ def sync(settings: Settings, sources: tuple[str, ...], full: bool, as_data: bool
 
 
 def _sync(service: Service, name: str, *, full: bool) -> dict[str, object]:
-    show = output.progress(name)
     source = service.source(name)
     try:
-        swept = sweep(
-            source,
-            graph=service.checkpoint(),
-            contexts=contexts_of(source, service.settings),
-            inbox=service.inbox,
-            everything=full,
-            progress=lambda count: show(f"{count} listed"),
-        )
+        with Bar(f"{name}: listing", expected=service.inbox.source(name).listed) as bar:
+            swept = sweep(
+                source,
+                graph=service.checkpoint(),
+                contexts=contexts_of(source, service.settings),
+                inbox=service.inbox,
+                everything=full,
+                progress=bar.counted,
+            )
     except IncompleteList as error:  # what could be named is hydrated nevertheless
-        return _settled(service, name, show) or {"error": str(error)}
+        return _settled(service, name) or {"error": str(error)}
     except (SourceUnavailable, BadPayload) as error:
         return {"error": str(error)}
-    if stopped := _settled(service, name, lambda text: show(f"{swept.listed} listed, {text}")):
+    if stopped := _settled(service, name):
         return stopped
     row = service.inbox.source(name)
     told: dict[str, object] = {
@@ -152,14 +147,16 @@ def _sync(service: Service, name: str, *, full: bool) -> dict[str, object]:
     return {**told, "error": row.last_error} if row.failing else told
 
 
-def _settled(service: Service, name: str, show: Callable[[str], None]) -> dict[str, object] | None:
+def _settled(service: Service, name: str) -> dict[str, object] | None:
     """Waits until what a sweep told of is hydrated, or has to wait for its source; says what went wrong."""
-    while (row := service.inbox.source(name)).pending and not (row.failing and row.retrying):
-        show(f"{row.pending} to go")
-        time.sleep(0.05)
-        if not writer_is_running(service.settings.data_dir):
-            return {"error": "The worker has stopped; what is left is done by the next."}
-    output.end_progress()
+    told = service.inbox.source(name).pending
+    with Bar(f"{name}: hydrating", expected=told) as bar:
+        while (row := service.inbox.source(name)).pending and not (row.failing and row.retrying):
+            bar.left(row.pending)
+            time.sleep(0.05)
+            if not writer_is_running(service.settings.data_dir):
+                return {"error": "The worker has stopped; what is left is done by the next."}
+        bar.left(row.pending)
     return None
 
 
@@ -203,6 +200,10 @@ def submit(
         raise DoesNotConform(f"{refused} of {len(files)} submissions were refused.")
 
 
+_LOADING = 3
+"""Steps: the store, the search index, the lineage index."""
+
+
 @click.command()
 @click.argument(
     "files",
@@ -217,14 +218,15 @@ def load(settings: Settings, files: tuple[Path, ...]) -> None:
     All parts are loaded, or none.
     """
     parts = {file: formats.of_file(str(file)).rdf for file in files}
-    show = output.progress("loading")
-    show(", ".join(map(str, files)))
-    with closing(EmbeddedStore(settings.data_dir, base=settings.base)) as store:
-        store.load(parts)
-    with Worker(settings, sources={}, fresh_index=True) as worker:  # it builds the search index
-        worker.writer.rebuild_lineage()
-        worker.publish()
-    output.end_progress()
+    with Bar("loading", expected=_LOADING) as bar:
+        with closing(EmbeddedStore(settings.data_dir, base=settings.base)) as store:
+            store.load(parts)
+            bar.counted(1)
+        with Worker(settings, sources={}, fresh_index=True) as worker:  # it builds the search index
+            bar.counted(2)
+            worker.writer.rebuild_lineage()
+            worker.publish()
+            bar.counted(_LOADING)
     with Service(settings) as service:
         click.echo(f"{service.status().entities} entities loaded.", err=True)
 
@@ -241,10 +243,8 @@ def rebuild(settings: Settings, what: str) -> None:
     starts after the axioms have changed does so by itself). Stop the worker first.
     """
     if what == "derived":
-        show = output.progress("deriving")
-        with Worker(settings, sources={}, derives_again=False) as worker:
-            moved = worker.rebuild_derived(progress=lambda moved: show(f"{moved} came or went"))
-        output.end_progress()
+        with Worker(settings, sources={}, derives_again=False) as worker, Bar("deriving") as bar:
+            moved = worker.rebuild_derived(progress=bar.counted)
         click.echo(f"{moved} statements came or went.", err=True)
         return
     if what == "links":
@@ -263,13 +263,18 @@ def rebuild(settings: Settings, what: str) -> None:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @output.json_option
 @click.pass_obj
 def replay(settings: Settings, sources: tuple[str, ...], as_data: bool) -> None:
-    """Try a source's dead letters and waiting events again now."""
+    """Try dead letters and waiting events again now: those of sources, or all.
+
+    All of them are also the dead messages of the broker that events.url names.
+    """
     with Service(settings) as service:
-        found = {name: service.replay(name) for name in sources}
+        found = {name: service.replay(name) for name in sources or sorted(settings.sources)}
+        if not sources:
+            found["events.url"] = service.replay_events()
     if as_data:
         output.data(found)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ import pytest
 from kg import config, iris
 from kg.config import Settings, SourceSettings
 from kg.errors import BadEvent, BadIri, BadPayload, SourceUnavailable, StoreUnavailable
-from kg.events import GOES_ON, Inbox
+from kg.events import GOES_ON, Inbox, Letter
+from kg.events.letters import MOST_BYTES
 from kg.iris import EntityRef, graph, term
 from kg.model import Document, Event, Snapshot
 from kg.search.searcher import Searcher
@@ -687,6 +689,23 @@ def test_dead_letters_can_be_tried_again(
         assert service.dead_letters("another") == []
         source.put(ADA)
         assert service.replay("test") == 1
+    assert worker.drain().hydrated == 1
+
+
+def test_a_broker_s_dead_messages_can_be_tried_again(
+    tmp_path: Path, worker: Worker, source: MemorySource
+) -> None:
+    """One may be good for a later version of ours; what is rubbish, or was cut off, stays."""
+    source.put(ADA)
+    body = json.dumps({"event_type": "person.changed", "source": "test", "id": ADA["key"]}).encode()
+    good = Letter(place="kafka:t/0@1", error="an older version", body=body)
+    cut = Letter(place="kafka:t/0@2", error="an older version", body=body + b" " * MOST_BYTES)
+    rubbish = Letter(place="kafka:t/0@3", error="no JSON", body=b"no event")
+    with Service(settings(tmp_path)) as service:
+        service.letters.keep([good, cut, rubbish])
+        assert service.replay("test") == 0
+        assert service.replay_events() == 1
+        assert {letter.place for letter in service.dead_letters()} == {cut.place, rubbish.place}
     assert worker.drain().hydrated == 1
 
 
