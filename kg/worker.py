@@ -25,7 +25,7 @@ from kg import iris
 from kg.config import Settings
 from kg.editions import ONTOLOGY, SHAPES
 from kg.errors import MlgError, StoreUnavailable, UnknownSource
-from kg.events import INBOX, Bridge, Inbox, Letters, open_bus
+from kg.events import INBOX, Bridge, Inbox, Letters, open_bus, read_url
 from kg.hydrate import Hydrator, Retry
 from kg.infer import read_rules
 from kg.ingest import ingest_json
@@ -106,27 +106,29 @@ class Worker:
 
     def _build_bridges(self, sources: Mapping[str, Source]) -> Iterator[Bridge[Any]]:
         """What carries brokers' messages here: thin events, and those of OpenLineage."""
-        letters = Letters(self.settings.data_dir / "inbox.sqlite", now=self._now)
         url = self.settings.text("events.url")
         if url != INBOX:
-            yield Bridge(
-                partial(open_bus, url),
-                parse=ingest_json,
-                keep=self.inbox.publish_all,
-                letters=letters,
+            yield from self._bridges(
+                url, setting="events.url", parse=ingest_json, keep=self.inbox.publish_all
             )
         name = record_name(self.settings)
         if name in sources:
             look_up = partial(_named, sources)
             intake = intake_of(self.settings, source=look_up, publish=self.inbox.publish)
             if intake.record.url:
-                yield Bridge(
-                    partial(open_bus, intake.record.url, setting=f"[sources.{name}] url"),
+                yield from self._bridges(
+                    intake.record.url,
+                    setting=f"[sources.{name}] url",
                     parse=read_events,
                     keep=intake.keep_messages,
-                    letters=letters,
                     source=intake.record.name,
                 )
+
+    def _bridges(self, url: str, *, setting: str, **given: Any) -> Iterator[Bridge[Any]]:
+        """One for each of the consumers that the broker's address asks for."""
+        letters = Letters(self.settings.data_dir / "inbox.sqlite", now=self._now)
+        for _ in range(read_url(url, setting=setting).consumers):
+            yield Bridge(partial(open_bus, url, setting=setting), letters=letters, **given)
 
     def _wire(
         self,
@@ -214,7 +216,7 @@ class Worker:
                     stop.wait(POLL_SECONDS)
 
     def _tell_of_bridges(self) -> None:
-        troubles = [bridge.trouble for bridge in self.bridges if bridge.trouble]
+        troubles = dict.fromkeys(bridge.trouble for bridge in self.bridges if bridge.trouble)
         trouble = " ".join(troubles) or None
         if trouble != self._told:
             self._told = trouble

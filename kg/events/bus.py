@@ -6,7 +6,8 @@
     kafka://host:9092[,host:port]/topic?group=mlgraph
     sqs://eu-west-1/queue?endpoint=http://127.0.0.1:5010
 
-A broker never feeds the pipeline. `kg.events.bridge` carries its messages to the inbox, which is
+The option ``consumers`` of any of them says how many of its consumers one worker runs (1): those of
+a Kafka group share its partitions. A broker never feeds the pipeline. `kg.events.bridge` carries its messages to the inbox, which is
 synced before anything is acknowledged. How to write one: a module here with a class that meets
 `Bus` and is built from a `BusUrl`, and a row in `BUSES`.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -25,6 +26,9 @@ from kg.model import Event
 
 INBOX: Final = "inbox:"
 """The setting that names no broker."""
+
+
+MOST_CONSUMERS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +65,16 @@ class Bus(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusUrl:
-    """The parts of an address: ``kind://where/name?options``, and the setting that has it."""
+    """The parts of an address: ``kind://where/name?options``, and the setting that has it.
+
+    ``consumers`` is an option of every kind, and no longer among ``options``.
+    """
 
     kind: str
     where: str
     name: str
     options: Mapping[str, str]
+    consumers: int = 1
     setting: str = "events.url"
 
     def number(self, option: str, default: int, *, least: int, most: int) -> int:
@@ -100,9 +108,12 @@ def read_url(url: str, *, setting: str = "events.url") -> BusUrl:
     name = parts.path.strip("/")
     if not parts.netloc or not name or "/" in name or "@" in parts.netloc or parts.fragment:
         raise BadSetting(f"{setting} is {_SHAPES[parts.scheme]}.")
-    return BusUrl(
+    given = BusUrl(
         kind=parts.scheme, where=parts.netloc, name=name, options=options, setting=setting
     )
+    consumers = given.number("consumers", 1, least=1, most=MOST_CONSUMERS)
+    rest = {option: value for option, value in options.items() if option != "consumers"}
+    return replace(given, options=rest, consumers=consumers)
 
 
 def open_bus(url: str, *, setting: str = "events.url") -> Bus:

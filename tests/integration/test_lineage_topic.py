@@ -20,7 +20,7 @@ from kg.model import Payload
 from kg.service import Service
 from kg.sources.openlineage import OpenLineageSource
 from tests.docs.documents import ROOT
-from tests.kg.events.brokers import Kafka, eventually, quiet_port
+from tests.kg.events.brokers import SESSION, Kafka, eventually, quiet_port
 from tests.kg.sources.case_openlineage import recorded
 
 CLIENT = ROOT / "tests" / "data" / "openlineage" / "record.py"
@@ -43,7 +43,7 @@ def settings_of(folder: Path, broker: Kafka, *, topic: str) -> tuple[Path, Setti
         data_dir = "{folder / "data"}"
         [sources.lineage]
         kind = "openlineage"
-        url = "{broker.url(topic, group=topic)}"
+        url = "{broker.url(topic, group=topic, more=f"{SESSION}&consumers=2")}"
         '''
     )
     return file, config.load(file, environ={})

@@ -23,6 +23,9 @@ def test_an_address_has_its_parts() -> None:
     url = read_url("sqs://eu-west-1/assets.fifo?endpoint=http%3A%2F%2F127.0.0.1%3A5010")
     assert (url.where, url.name) == ("eu-west-1", "assets.fifo")
     assert url.options == {"endpoint": "http://127.0.0.1:5010"}
+    assert url.consumers == 1
+    several = read_url("kafka://a/assets?consumers=3&batch=5")
+    assert (several.consumers, several.options) == (3, {"batch": "5"})
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,7 @@ def test_an_address_has_its_parts() -> None:
         ("kafka://host/topic?batch=0", "batch"),
         ("kafka://host/topic?batch=²", "batch"),
         ("kafka://host/topic?colour=red", "colour"),
+        ("kafka://host/topic?consumers=0", "consumers is a number from 1 to 64"),
         ("kafka://host/topic?no.such.property=1", "no.such.property"),
         ("kafka://host/topic?session.timeout.ms=soon", "session.timeout.ms"),
         ("kafka://host/topic?auto.offset.reset=latest", "auto.offset.reset"),
