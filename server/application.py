@@ -7,7 +7,7 @@ from typing import Final
 from flask import Flask, request
 from werkzeug.routing import BaseConverter
 
-from kg import __version__
+from kg import __version__, iris
 from kg.service import Service
 from server import (
     context,
@@ -43,6 +43,10 @@ _NAVIGATION: Final = (
 )
 
 
+_DECIDED: Final = frozenset({iris.SAME_THING_AS, iris.DIFFERENT_THING_FROM})
+"""Properties that people state of two entities, for which there is evidence too."""
+
+
 class _Key(BaseConverter):
     """An entity's key in a path: anything, slashes included, even doubled or at the start."""
 
@@ -74,6 +78,7 @@ def _dress(app: Flask, service: Service) -> None:
         "version": __version__,
         "navigation": _NAVIGATION,
         "status": service.status,
+        "has_reasons": lambda relation: relation.derived or relation.property.iri in _DECIDED,
     }
     app.jinja_env.filters |= {
         # within the past, links lead on within it

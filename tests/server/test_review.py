@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -73,6 +74,11 @@ def test_accept_reject_and_undo(client: FlaskClient) -> None:
     assert shown is not None
     (relation,) = [r for r in shown["relations"] if r["property"]["name"] == "same thing as"]
     assert [item["ref"] for item in relation["items"]] == [OTHER]
+    (link,) = re.findall(
+        r'href="([^"]*)" aria-label="why same thing as', client.get(f"/e/{ONE}").text
+    )
+    why = client.get(html.unescape(link)).text
+    assert "anonymous" in why and "e-mail address of a person" in why
     assert decide(client, "reject").status_code == 200
     assert pairs(client) == []
     assert pairs(client, "?state=decided")[0]["evidence"] == evidence
