@@ -31,7 +31,14 @@ from feast.types import Array, Bool, Float32, Float64, Int64, Map, String, UnixT
 CHANGED = os.environ.get("FEAST_UNIVERSE") == "changed"
 MIA, TOM = "mia.lindqvist@aurora.example", "tom.reyes@aurora.example"
 
-member = Entity(name="member", join_keys=["member_id"], value_type=ValueType.INT64, owner=MIA)
+member = Entity(
+    name="member",
+    join_keys=["member_id"],
+    value_type=ValueType.INT64,
+    description="Someone who pays, across all profiles." if CHANGED else "Someone who pays.",
+    owner=TOM if CHANGED else MIA,
+    tags={"pii": "yes"},
+)
 title = Entity(name="title", join_keys=["title_id"], value_type=ValueType.INT64)
 
 plays = FileSource(
@@ -131,6 +138,7 @@ else:
             source=plays,
         )
     else:
+        profile = Entity(name="profile", join_keys=["profile_id"], value_type=ValueType.STRING)
         catalogue = FileSource(
             name="catalogue", path="data/catalogue.parquet", timestamp_field="event_timestamp"
         )

@@ -36,6 +36,7 @@ pytestmark = pytest.mark.sources
 BASE = "http://kg.example"
 MIA, TOM = (f"person/feast/{who}@aurora.example" for who in ("mia.lindqvist", "tom.reyes"))
 PLAYS = "dataset/feast/data/play_stats.parquet"
+MEMBER_ENTITY = "feature-entity/feast/member"
 DESCRIPTION, DEPENDS, MEMBER = "dct:description", "mlg:dependsOn", "mlg:memberOfFeatureSet"
 
 
@@ -91,6 +92,25 @@ def test_a_sweep_brings_everything(story: Story) -> None:
     }
 
 
+def test_a_view_is_keyed_by_its_entities(story: Story) -> None:
+    keyed = story.values("feature-set/feast/member_live", "mlg:keyedBy")
+    assert keyed == {MEMBER_ENTITY, "feature-entity/feast/title"}
+    told = {
+        "rdf:type": term("mlg:FeatureEntity"),
+        "dct:title": "member",
+        DESCRIPTION: "Someone who pays.",
+        "mlg:entityKey": "member_id",
+        "mlg:featureValueType": term("mlgc:value-type-integer"),
+        "mlg:ownedBy": MIA,
+        "dcat:keyword": "pii::yes",
+    }
+    for predicate, value in told.items():
+        assert value in story.values(MEMBER_ENTITY, predicate), predicate
+    assert "feature-entity/feast/__dummy" not in {str(one) for one in story.source.list()}
+    # a change of what it is about does not reach what models read
+    assert not keyed & story.values("feature-set/feast/member_live", DEPENDS)
+
+
 def test_a_service_depends_on_features_and_their_data(story: Story) -> None:
     found = story.values("feature-set/feast/service:home_ranker", DEPENDS)
     assert {
@@ -133,15 +153,19 @@ def test_a_sweep_heals_what_nobody_told_of(story: Story) -> None:
     story.feast.apply("changed")
     plays = "feature/feast/member_activity:plays_7d"
     assert story.values(plays, DESCRIPTION) == {"Plays in a week."}
+    assert story.values(MEMBER_ENTITY, DESCRIPTION) == {"Someone who pays."}
     counts = story.sweep()
     assert story.values(plays, DESCRIPTION) == {"Titles started in the last week."}
     assert story.values(plays, "mlg:ownedBy") == {MIA}
     assert story.values("feature-set/feast/member_activity", "mlg:ownedBy") == {TOM}
+    assert story.values(MEMBER_ENTITY, DESCRIPTION) == {"Someone who pays, across all profiles."}
+    assert story.values(MEMBER_ENTITY, "mlg:ownedBy") == {TOM}
     assert "feature/feast/member_loyalty:months" in {str(one) for one in story.source.list()}
     gone = {
         "feature-set/feast/catalogue_size",
         "feature-set/feast/service:billboard",
         "feature/feast/catalogue_size:titles",
+        "feature-entity/feast/profile",
         "feature/feast/member_activity:hours_7d",
         "dataset/feast/data/catalogue.parquet",
     }

@@ -1,4 +1,4 @@
-"""Feast: feature views, their features, feature services, and the data that they are computed from.
+"""Feast: entities, feature views, their features, feature services, and the data behind them.
 
 Asks the REST server of a Feast registry, ``feast serve_registry --rest-api`` (tried with 0.67.0);
 no Feast library is needed. Settings::
@@ -17,16 +17,17 @@ no Feast library is needed. Settings::
 
 What is what:
 
-=================================== =============== =================================
-Feast                               type            key
-=================================== =============== =================================
-feature view: batch, stream, on     ``feature-set`` its name
+=================================== ================== =================================
+Feast                               type               key
+=================================== ================== =================================
+entity                              ``feature-entity`` its name
+feature view: batch, stream, on     ``feature-set``    its name
 demand
-feature of a view                   ``feature``     ``view:feature``
-feature service                     ``feature-set`` ``service:name``
-data source with stored data        ``dataset``     its table, path or topic as
-                                                    configured; of a query, its name
-=================================== =============== =================================
+feature of a view                   ``feature``        ``view:feature``
+feature service                     ``feature-set``    ``service:name``
+data source with stored data        ``dataset``        its table, path or topic as
+                                                       configured; of a query, its name
+=================================== ================== =================================
 
 With several projects keys begin with ``project/``, except those of tables, topics and absolute
 paths: a table is the same one whoever reads it. So another source may own the tables: with
@@ -35,20 +36,21 @@ paths: a table is the same one whoever reads it. So another source may own the t
 A view brings its features along, which Feast keeps in it. A feature and its view are computed from
 the view's data sources. An on-demand view depends on the features it is calculated from. A feature
 service is the set of features that a model reads: they are not *members* of it, since it neither
-defines nor computes them; the service depends on them, and not they on it. Owners are persons;
-those of a feature are named by its tag ``owner``, else they are those of its view. A list of
-numbers is an embedding if it has a vector index or length, or the tag ``embedding``.
+defines nor computes them; the service depends on them, and not they on it. A view is keyed by its
+entities, and has the join keys that Feast copied into it when it was applied; Feast's own entity
+``__dummy`` means that there is none. Owners are persons; those of a feature are named by its tag
+``owner``, else they are those of its view. A list of numbers is an embedding if it has a vector
+index or length, or the tag ``embedding``.
 
-Left out, for the ontology has no place for them: entities (their join keys are the entity keys of
-the feature sets, where Feast's own ``__dummy`` means that there is none), label views, saved
-datasets and permissions. Request sources hold no data: their values come with a request. A push
-source is the way into its batch source, which stands for it. Code of transformations is not read.
+Left out, for the ontology has no place for them: label views, saved datasets and permissions.
+Request sources hold no data: their values come with a request. A push source is the way into its
+batch source, which stands for it. Code of transformations is not read.
 
 Feast's notices are its OpenLineage events: ``openlineage: {transport_type: http, transport_url: …}``
 in ``feature_store.yaml``, and ``[sources.NAME.datasets] aurora = "feast"`` at the source of the kind
-``openlineage``, make events here of what an apply or a materialisation names. They come at each
-apply, changed or not, and never for what was deleted. So the rest is found by the sweep, or by
-whoever says that a view changed.
+``openlineage``, make events here of the views, services and data that an apply or a materialisation
+names. They come at each apply, changed or not, and never for what was deleted. So the rest,
+entities too, is found by the sweep, or by whoever says what changed.
 
 Known limits: a view with a colon in its name is left out, as is what has a control character (the
 log says so). Only lists are asked for, a page at a time and one after the other, since Feast writes
@@ -74,7 +76,7 @@ from kg.sources import not_owned
 from kg.sources.answers import required
 from kg.sources.feast.client import Client
 from kg.sources.feast.data_sources import stored_in
-from kg.sources.feast.documents import Documents, Naming, nameable, spec_of
+from kg.sources.feast.documents import Documents, Naming, is_entity, nameable, spec_of
 from kg.sources.http import checked_url, positive, whole_number
 from kg.sources.pace import Pace
 
@@ -86,7 +88,9 @@ _Documents = tuple[Document, ...] | None
 class FeastSource:
     """One Feast registry. The module's docstring has the settings and what becomes of what."""
 
-    types: ClassVar[frozenset[str]] = frozenset({"feature", "feature-set", "dataset"})
+    types: ClassVar[frozenset[str]] = frozenset(
+        {"feature", "feature-entity", "feature-set", "dataset"}
+    )
     contexts: ClassVar[Path] = Path(__file__).parent
     in_flight: ClassVar[int] = 1
 
@@ -127,6 +131,7 @@ class FeastSource:
         self._finders: Mapping[str, Callable[[str], Iterable[Document]]] = {
             "feature-set": self._set,
             "feature": self._feature,
+            "feature-entity": self._entity,
             "dataset": self._dataset,
         }
 
@@ -178,6 +183,12 @@ class FeastSource:
         if project and (found := self._view(project, view)) is not None:
             yield from (d for d in self._make.features(project, found) if d.ref.key == key)
 
+    def _entity(self, key: str) -> Iterator[Document]:
+        project, name = self._naming.split(key)
+        known = project and is_entity(name)
+        if known and (found := self._ask.entity(project, name)) is not None:
+            yield from self._documents_of_entity(project, found)
+
     def _dataset(self, key: str) -> Iterator[Document]:
         """A table may be configured several times: all that is said of it is of one dataset."""
         if told := [source for own, source in self._data() if own == key]:
@@ -189,6 +200,9 @@ class FeastSource:
 
     def _documents_of_service(self, project: str, service: Payload) -> Iterator[Document]:
         yield self._make.service(project, service)
+
+    def _documents_of_entity(self, project: str, entity: Payload) -> Iterator[Document]:
+        yield self._make.entity(project, entity)
 
     def _documents_of_data(self, key: str, told: Iterable[Payload]) -> Iterator[Document]:
         yield self._make.dataset(key, told)
@@ -214,6 +228,11 @@ class FeastSource:
     def _everything(self) -> Iterator[tuple[str, str, _Documents]]:
         """Type, key and documents of each entity; None if they are for `fetch` to find unusable."""
         for project in self._naming.projects:
+            for entity in self._ask.entities(project):
+                name = required(spec_of(entity), "name")
+                if is_entity(name):
+                    whole = _usable(self._documents_of_entity, project, entity)
+                    yield "feature-entity", self._naming.key(project, name), whole
             for view in self._ask.views(project):
                 name = required(spec_of(view), "name")
                 if ":" in name:

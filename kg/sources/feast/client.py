@@ -52,6 +52,12 @@ class Client:
     def service(self, project: str, name: str) -> Payload | None:
         return self._find("feature_services", project, name, items="featureServices")
 
+    def entity(self, project: str, name: str) -> Payload | None:
+        return self._find("entities", project, name, items="entities")
+
+    def entities(self, project: str) -> Iterator[Payload]:
+        return self._all("entities", project, items="entities")
+
     def views(self, project: str) -> Iterator[Payload]:
         return filter(_is_view, self._all("feature_views", project, items="featureViews"))
 

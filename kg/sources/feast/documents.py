@@ -21,7 +21,8 @@ from kg.sources.answers import integer, part, record, records, required, text
 from kg.sources.feast.data_sources import address, is_relative, place_of, stored_in
 
 _SERVICE: Final = "service:"
-_NO_ENTITY: Final = "__dummy_id"
+_NO_ENTITY: Final = "__dummy"
+_NO_KEY: Final = "__dummy_id"
 _EMBEDDING: Final = "embedding"
 _VECTOR: Final = frozenset({"FLOAT_LIST", "DOUBLE_LIST", "INT32_LIST", "INT64_LIST"})
 _SEVERAL: Final = ("_LIST", "_SET")
@@ -36,6 +37,11 @@ def nameable(source: str, entity_type: str, key: str) -> EntityRef | None:
         return EntityRef(entity_type, source, key)
     except BadIri:
         return None
+
+
+def is_entity(name: str) -> bool:
+    """False of the one that Feast itself adds, for views that are about nothing in particular."""
+    return name != _NO_ENTITY
 
 
 def spec_of(entry: Payload) -> Payload:
@@ -97,7 +103,8 @@ class Documents:
             description=text(spec, "description"),
             owners=self._owners(spec),
             tags=self._keywords(spec),
-            entityKey=[key for key in _join_keys(spec) if key != _NO_ENTITY],
+            entities=self._entities(project, spec),
+            entityKey=[key for key in _join_keys(spec) if key != _NO_KEY],
             datasets=self._datasets(project, spec),
             inputs=features,
             inputSets=sets,
@@ -151,6 +158,23 @@ class Documents:
             created=_moment(meta, "createdTimestamp"),
             modified=_moment(meta, "lastUpdatedTimestamp"),
             page=self._page(project, "feature-service", name),
+        )
+
+    def entity(self, project: str, entity: Payload) -> Document:
+        spec, meta = spec_of(entity), part(entity, "meta")
+        name = required(spec, "name")
+        return self._document(
+            "feature-entity",
+            self.naming.key(project, name),
+            name=name,
+            description=text(spec, "description"),
+            owners=self._owners(spec),
+            tags=self._keywords(spec),
+            entityKey=text(spec, "joinKey"),
+            valueType=_value_type(spec),
+            created=_moment(meta, "createdTimestamp"),
+            modified=_moment(meta, "lastUpdatedTimestamp"),
+            page=self._page(project, "entity", name),
         )
 
     def dataset(self, key: str, told: Iterable[Payload]) -> Document:
@@ -211,6 +235,9 @@ class Documents:
                     found.add(self.naming.data(project, stored))
         return sorted(key for key in found if nameable(self.source, "dataset", key))
 
+    def _entities(self, project: str, spec: Payload) -> list[str]:
+        return self._referable("feature-entity", project, filter(is_entity, _entity_names(spec)))
+
     def _referable(self, entity_type: str, project: str, names: Iterable[str]) -> list[str]:
         keys = [self.naming.key(project, name) for name in names]
         return [key for key in keys if nameable(self.source, entity_type, key)]
@@ -238,6 +265,13 @@ class Documents:
             raise BadPayload(f"Feast's {entity_type} {key[:200]!r} has a key that cannot be used.")
         payload = {name: value for name, value in values.items() if value not in ("", None, [])}
         return Document(ref=ref, payload=payload)
+
+
+def _entity_names(spec: Payload) -> list[str]:
+    names = spec.get("entities", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadPayload(f"the entities of a view are not a list of names: {names!r}"[:200])
+    return names
 
 
 def _join_keys(spec: Payload) -> list[str]:

@@ -63,7 +63,8 @@ def dataset_by_tool(facets: Payload) -> Names | None:
     """What a dataset is to the tool that wrote its facets; None if no tool says that is known here.
 
     Feast tells of its views, services, entities and online stores as of datasets, too: a view or a
-    service is a feature set, and what its registry does not have as an entity is nothing.
+    service is a feature set, and the others are nothing to ask for, since its entities are swept and
+    its registry has no online stores.
     """
     if not any(name.startswith(_FEAST) for name in facets):
         return None

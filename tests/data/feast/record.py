@@ -44,6 +44,8 @@ MISSING = [
     ("feature", "no_such_view:plays_7d"),
     ("feature", "member_activity:no_such_feature"),
     ("feature", "member_activity"),
+    ("feature-entity", "no_such_entity"),
+    ("feature-entity", "__dummy"),
     ("dataset", "data/no_such_table.parquet"),
 ]
 GONE = [
@@ -51,6 +53,7 @@ GONE = [
     ("feature-set", "service:billboard"),
     ("feature", "member_activity:hours_7d"),
     ("feature", "catalogue_size:titles"),
+    ("feature-entity", "profile"),
     ("dataset", "data/catalogue.parquet"),
 ]
 

@@ -22,6 +22,7 @@ def feast(stack: ExitStack, folder: Path) -> Case:
         """An answer that is an object as expected, and lacks what the entity is known by."""
         replay.page("feature_views", "featureViews", {"type": "featureView", "spec": {}})
         replay.page("feature_services", "featureServices", {"spec": {"description": "no name"}})
+        replay.page("entities", "entities", {"spec": {"joinKey": "no_name_id"}})
         replay.page("data_sources", "dataSources", {"type": "BATCH_FILE", "fileOptions": {}})
 
     def cut_listing() -> None:
@@ -41,6 +42,7 @@ def feast(stack: ExitStack, folder: Path) -> Case:
             ref("feature-set", "service:home_ranker"),
             ref("feature", "member_activity:plays_7d"),
             ref("feature", "member_context:intensity"),
+            ref("feature-entity", "member"),
             ref("dataset", "data/play_stats.parquet"),
             ref("dataset", "media.play_events"),
         ),
@@ -50,6 +52,8 @@ def feast(stack: ExitStack, folder: Path) -> Case:
             ref("feature", "no_such_view:plays_7d"),
             ref("feature", "member_activity:no_such_feature"),
             ref("feature", "member_activity"),
+            ref("feature-entity", "no_such_entity"),
+            ref("feature-entity", "__dummy"),
             ref("dataset", "data/no_such_table.parquet"),
         ),
         changed=ref("feature", "member_activity:plays_7d"),
