@@ -23,6 +23,7 @@ from kg.config import Settings
 from kg.entity import Portrayer
 from kg.errors import (
     BadEvent,
+    BadInput,
     Gone,
     NotAuthentic,
     NotFound,
@@ -416,12 +417,14 @@ class Service:
     def _reread(self, source: str, keep: Callable[[bytes], int]) -> int:
         """Keeps the dead messages of a source that can be used after all; they are dead no more."""
         good = []
-        for letter in self.letters.newest(MOST_KEPT, source=source):
-            with suppress(BadEvent):
-                if letter.is_whole:
-                    keep(letter.body)
-                    good.append(letter)
-        self.letters.drop(good)
+        try:
+            for letter in self.letters.newest(MOST_KEPT, source=source):
+                with suppress(BadInput):
+                    if letter.is_whole:
+                        keep(letter.body)
+                        good.append(letter)
+        finally:
+            self.letters.drop(good)
         return len(good)
 
     def close(self) -> None:

@@ -23,6 +23,8 @@ from kg.terms import Statement, node, statement
 from kg.views import as_json
 
 MAX_ENTITIES = 10_000
+MAX_TEXT = 1_000_000
+"""Characters of one value: whoever reads an entity reads each of them whole."""
 _ITS_OWN = frozenset({iris.RECORDED_BY, iris.FORMER_TYPE, iris.INVALIDATED_AT})
 
 
@@ -85,12 +87,17 @@ def read(data: bytes, form: formats.Format, *, minter: Minter) -> tuple[Entity, 
 
 
 def _said(triple: Triple) -> Statement:
-    """A triple as a statement. Raises `BadRdf` for what the graph itself says of an entity."""
+    """A triple as a statement. Raises `BadRdf` for what the graph itself says, and for a huge value."""
     said = statement(triple)
     if said[1] in _ITS_OWN or said[1:] == (iris.TYPE, node(iris.TOMBSTONE)):
         raise BadRdf(
             f"<{said[0]}> {iris.compact(said[1])} {said[2]} is for the graph to say, which learns it from "
             "the sources; leave it out."
+        )
+    if len(said[2]) > MAX_TEXT:
+        raise BadRdf(
+            f"<{said[0]}> {iris.compact(said[1])} has a value of {len(said[2]):,} characters; "
+            f"{MAX_TEXT:,} is the most. Keep such texts elsewhere and link to them."
         )
     return said
 

@@ -127,8 +127,9 @@ class Worker:
     def _bridges(self, url: str, *, setting: str, **given: Any) -> Iterator[Bridge[Any]]:
         """One for each of the consumers that the broker's address asks for."""
         letters = Letters(self.settings.data_dir / "inbox.sqlite", now=self._now)
-        for _ in range(read_url(url, setting=setting).consumers):
-            yield Bridge(partial(open_bus, url, setting=setting), letters=letters, **given)
+        build = partial(Bridge[Any], partial(open_bus, url, setting=setting), letters=letters)
+        for number in range(read_url(url, setting=setting).consumers):
+            yield build(**given, at_once=not number)
 
     def _wire(
         self,
@@ -208,12 +209,17 @@ class Worker:
         with _at_work(), ExitStack() as carrying:
             for bridge in self.bridges:
                 carrying.enter_context(bridge)
+            carrying.callback(self._end_bridges)
             while not stop.is_set():
                 self._tell_of_bridges()
                 self._schedule.begin_what_is_due()
                 if self.step() is None:
                     self._tidy_in_background()
                     stop.wait(POLL_SECONDS)
+
+    def _end_bridges(self) -> None:
+        for bridge in self.bridges:
+            bridge.end()
 
     def _tell_of_bridges(self) -> None:
         troubles = dict.fromkeys(bridge.trouble for bridge in self.bridges if bridge.trouble)

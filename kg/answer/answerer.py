@@ -148,10 +148,16 @@ class Answerer:
             "max_rows": self._settings.integer("query.max_rows"),
             "max_bytes": self._settings.integer("query.max_bytes"),
         }
-        result = self._look_up(arguments, snapshot) if is_lookup(read) else None
+        path = snapshot() if snapshot else None
+        result = self._look_up(arguments, path) if is_lookup(read) else None
         if result is None:
-            taken = snapshot or self._newest
-            result = self._on_snapshot("evaluate_query", arguments, taken=taken, timeout=timeout)
+            result = self._on_snapshot(
+                "evaluate_query",
+                arguments,
+                taken=snapshot or self._newest,
+                timeout=timeout,
+                path=path,
+            )
         return Answer(
             form=read.form,
             media_type=offered[format],
@@ -204,14 +210,13 @@ class Answerer:
     def _newest(self) -> Path:
         return self._checkpoint().path
 
-    def _look_up(
-        self, arguments: Mapping[str, Any], snapshot: Callable[[], Path] | None
-    ) -> Result | None:
+    def _look_up(self, arguments: Mapping[str, Any], path: Path | None) -> Result | None:
         """The answer of a lookup; None where a process has to say it, or what is wrong."""
         given = {**arguments, "max_bytes": min(LOOKUP_BYTES, arguments["max_bytes"])}
         output = BytesIO()
         try:
-            found = self._opened.at(snapshot()) if snapshot else self._checkpoint()
+            newest = self._checkpoint()
+            found = newest if path in (None, newest.path) else self._opened.at(path)
             rows = evaluate(found.store, given, output)
         except (LimitExceeded, StoreUnavailable):
             return None
@@ -226,9 +231,13 @@ class Answerer:
         taken: Callable[[], Path],
         body: bytes = b"",
         timeout: float | None = None,
+        path: Path | None = None,
     ) -> Result:
-        """Runs a job on a checkpoint; on the next one, if it was removed meanwhile."""
-        path = taken()
+        """Runs a job on a checkpoint; on the next one, if it was removed meanwhile.
+
+        ``path`` is what ``taken`` has answered already, if it was asked.
+        """
+        path = path or taken()
         while True:
             given = {**arguments, "path": str(path.absolute())}
             try:
@@ -251,6 +260,7 @@ class Answerer:
 
     def close(self) -> None:
         self._pool.close()
+        self._opened = Opened()
 
     def __enter__(self) -> Self:
         return self

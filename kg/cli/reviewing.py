@@ -73,7 +73,7 @@ def _print(page: ReviewPage) -> None:
             when = as_json(pair.at) or "unknown"
             click.echo(f"  {pair.decision} by {pair.by or 'unknown'}, {when}")
             if not pair.evidence:
-                click.echo("  no rule finds now that they agree")
+                click.echo("  no evidence is on record")
         for evidence in pair.evidence:
             _print_facts(evidence.rule.name, evidence.facts)
         if pair.against:

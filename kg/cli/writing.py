@@ -267,14 +267,14 @@ def rebuild(settings: Settings, what: str) -> None:
 @output.json_option
 @click.pass_obj
 def replay(settings: Settings, sources: tuple[str, ...], as_data: bool) -> None:
-    """Try dead letters and waiting events again now: those of sources, or all.
+    """Try dead letters and waiting events again now: of some sources, or of all.
 
-    All of them are also the dead messages of the broker that events.url names.
+    Without a source also the dead messages of the broker that events.url names. A webhook's notice
+    that could not be used stays: what it told of is found by a sweep.
     """
     with Service(settings) as service:
-        found = {name: service.replay(name) for name in sources or sorted(settings.sources)}
-        if not sources:
-            found["events.url"] = service.replay_events()
+        found = {} if sources else {"events.url": service.replay_events()}
+        found |= {name: service.replay(name) for name in sources or sorted(settings.sources)}
     if as_data:
         output.data(found)
     else:

@@ -49,8 +49,8 @@ class Bridge(Generic[Read]):
     ``open`` builds the consumer, again after each failure; ``parse`` reads one message and raises
     what is wrong with it. ``keep`` puts what was read where it stays, synced, all or nothing, and
     answers how much it was; a `SystemFailure` says that it cannot now, any other error that one of
-    them spoils it. What cannot be used is noted under ``source``. The first consumer is built at once, so that a wrong setting is told where it is
-    made.
+    them spoils it. What cannot be used is noted under ``source``. The first consumer is built
+    ``at_once``, so that a wrong setting is told where it is made.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Bridge(Generic[Read]):
         letters: Letters,
         source: str = "",
         patience: Patience | None = None,
+        at_once: bool = True,
     ) -> None:
         self._open = open
         self._parse = parse
@@ -69,7 +70,7 @@ class Bridge(Generic[Read]):
         self._letters = letters
         self._source = source
         self._patience = patience or Patience()
-        self._next: Bus | None = open()
+        self._next: Bus | None = open() if at_once else None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.trouble: str | None = None
@@ -171,8 +172,12 @@ class Bridge(Generic[Read]):
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
+        """Tells the thread to end, and does not wait for it: several end together."""
         self._stop.set()
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
 

@@ -7,7 +7,9 @@
     sqs://eu-west-1/queue?endpoint=http://127.0.0.1:5010
 
 The option ``consumers`` of any of them says how many of its consumers one worker runs (1): those of
-a Kafka group share its partitions. A broker never feeds the pipeline. `kg.events.bridge` carries its messages to the inbox, which is
+a Kafka group share its partitions.
+
+A broker never feeds the pipeline. `kg.events.bridge` carries its messages to the inbox, which is
 synced before anything is acknowledged. How to write one: a module here with a class that meets
 `Bus` and is built from a `BusUrl`, and a row in `BUSES`.
 """

@@ -3,7 +3,7 @@
 What comes out is not the text that was sent but a spelling of it that the engine cannot read in
 another way (see `spelling`); only that may reach the engine. The guard is the first of several
 layers: behind it stand worker processes with limits of time and memory (`pool`) that cannot open
-a network connection (`confine`).
+a network connection (`confine`), or, for queries of one harmless shape, that shape (`lookup`).
 """
 
 from __future__ import annotations

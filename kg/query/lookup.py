@@ -1,8 +1,9 @@
 """Queries that look up what is stated about one node: they need no process that can be killed.
 
 One pattern whose subject is given is one range of an index, and nothing in it can nest, multiply or
-wait. Every row of it has bytes, so a limit of bytes ends it. Not one of them is what may go on
-without writing: DISTINCT, OFFSET, and a variable that stands twice in the pattern.
+wait. Every row of it has bytes, so a limit of bytes ends it, at the end of the value that passes it. Not
+one of them is what may go on without writing: DISTINCT, OFFSET, and a variable that stands twice in
+the pattern.
 """
 
 from __future__ import annotations

@@ -114,14 +114,13 @@ class Checkpoint:
         self.version = int(path.name)
         self._newest = str(path.with_name(_NEWEST))
         self._used: dict[tuple[str, str], bool] = {}
-        self._lock = (path.parent / f"{path.name}.lock").open("w")
-        # Readers in other threads may use it after a newer one took its place: the last closes it.
-        weakref.finalize(self, self._lock.close)
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
         try:
+            self._lock = (path.parent / f"{path.name}.lock").open("w")
+            # Readers in other threads may use it after a newer one took its place: the last closes it.
+            weakref.finalize(self, self._lock.close)
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
             self.store = ox.Store.read_only(str(path))
-        except OSError as error:
-            self._lock.close()
+        except (OSError, RuntimeError) as error:  # the latter of damaged files
             raise StoreUnavailable(f"Checkpoint {path} cannot be opened: {error}") from error
 
     @property

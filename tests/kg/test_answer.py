@@ -159,6 +159,30 @@ def test_a_lookup_needs_no_process(
         assert (is_held(one), is_held(two)) == (False, True)
 
 
+def test_what_fails_for_a_lookup_is_asked_for_once(answers: Answerer) -> None:
+    """A state of the past takes its time to make."""
+    asked = []
+
+    def fails() -> Path:
+        asked.append(1)
+        raise LimitExceeded("It takes too long.", limit="time")
+
+    with pytest.raises(LimitExceeded):
+        answers.answer(PREFIX + "ASK { ex:e7 ?p ?o }", format="json", snapshot=fails)
+    assert len(asked) == 1
+
+
+def test_a_lookup_in_a_checkpoint_that_cannot_be_read(answers: Answerer, tmp_path: Path) -> None:
+    damaged = checkpoint(
+        tmp_path, 1, [ox.Quad(iri("e7"), iri("number"), ox.Literal(n)) for n in range(99)]
+    )
+    for file in damaged.glob("*.sst"):
+        file.write_bytes(bytes(file.stat().st_size))
+    for path in (damaged, tmp_path / "nowhere" / "000000000001"):
+        with pytest.raises(StoreUnavailable):
+            answers.answer(PREFIX + "ASK { ex:e7 ?p ?o }", format="json", snapshot=lambda p=path: p)
+
+
 def test_a_lookup_with_a_large_answer_is_made_by_a_process(answers: Answerer) -> None:
     text = PREFIX + "SELECT ?n { ex:many ex:number ?n }"
     answer = answers.answer(text, format="xml")

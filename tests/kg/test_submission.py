@@ -64,6 +64,10 @@ def test_the_work_does_not_double_with_each_blank_node() -> None:
         ("<model/m/a> dct:relation _:a . _:a dct:relation _:b . _:b dct:relation _:a .", "ring"),
         ("<model/m/a> dct:relation <<( <a> <b> <c> )>> .", "triple term"),
         (
+            f'<model/m/a> dct:description "{"x" * 1_000_001}" .',
+            "dct:description has a value of 1,0",
+        ),
+        (
             "<model/m/a> dct:relation _:n . <model/m/b> dct:relation _:n . _:n dct:title 1 .",
             "and to <",
         ),

@@ -18,6 +18,7 @@ from kg import config, iris
 from kg.config import Settings, SourceSettings
 from kg.errors import BadEvent, BadIri, BadPayload, SourceUnavailable, StoreUnavailable
 from kg.events import GOES_ON, Inbox, Letter
+from kg.events.bus import Message
 from kg.events.letters import MOST_BYTES
 from kg.iris import EntityRef, graph, term
 from kg.model import Document, Event, Snapshot
@@ -31,6 +32,7 @@ from kg.validate import read_findings
 from kg.views import SourceStatus, Status
 from kg.worker import Worker
 from tests.benchmarks import universe
+from tests.kg.events.brokers import eventually
 from tests.kg.graphs import BASE, MINTER, said
 from tests.kg.sweeps import swept
 
@@ -701,12 +703,47 @@ def test_a_broker_s_dead_messages_can_be_tried_again(
     good = Letter(place="kafka:t/0@1", error="an older version", body=body)
     cut = Letter(place="kafka:t/0@2", error="an older version", body=body + b" " * MOST_BYTES)
     rubbish = Letter(place="kafka:t/0@3", error="no JSON", body=b"no event")
+    half = json.dumps({**json.loads(body), "event_id": "\ud800"}).encode()
+    unkept = Letter(place="kafka:t/0@4", error="no Unicode", body=half)
     with Service(settings(tmp_path)) as service:
-        service.letters.keep([good, cut, rubbish])
+        service.letters.keep([rubbish, good, cut, unkept])
         assert service.replay("test") == 0
         assert service.replay_events() == 1
-        assert {letter.place for letter in service.dead_letters()} == {cut.place, rubbish.place}
+        left = {letter.place for letter in service.dead_letters()}
+        assert left == {cut.place, rubbish.place, unkept.place}
     assert worker.drain().hydrated == 1
+
+
+def test_several_consumers_are_told_to_end_together(
+    tmp_path: Path, source: MemorySource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may wait for its broker for seconds; one after the other they would outlast the end."""
+    told_at_close: list[bool] = []
+
+    class Slow:
+        def poll(self) -> list[Message]:
+            time.sleep(0.05)
+            return []
+
+        def acknowledge(self) -> None: ...
+
+        def close(self) -> None:
+            told_at_close.append(all(bridge._stop.is_set() for bridge in worker.bridges))
+
+    built: list[Slow] = []
+    monkeypatch.setattr("kg.worker.open_bus", lambda *_, **__: built.append(Slow()) or built[-1])
+    stop = threading.Event()
+    several = settings(tmp_path, events_url="kafka://a:9092/b?consumers=4")
+    with Worker(several, sources={"test": source}) as worker:
+        assert len(built) == 1, (
+            "which tells of a wrong setting; a command may never need the others"
+        )
+        running = threading.Thread(target=worker.run, args=(stop,))
+        running.start()
+        eventually("all wait for the broker", lambda: len(built) == 4)
+        stop.set()
+        running.join()
+        assert told_at_close == [True] * 4
 
 
 def test_sweeps_come_by_themselves(tmp_path: Path, source: MemorySource, clock: Clock) -> None:

@@ -230,7 +230,7 @@ def test_a_decision_without_evidence_says_so(
     pair = str(ONE), "dataset/dbt/z"
     assert run(["--config", str(config), "review", "accept", *pair]) == 0
     assert run(["--config", str(config), "review", "list", "--decided"]) == 0
-    assert "no rule finds now that they agree" in capsys.readouterr().out
+    assert "no evidence is on record" in capsys.readouterr().out
 
 
 OPEN = """PREFIX rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#>
