@@ -4,7 +4,7 @@
 
 A graph of ``--entities`` in which ``--changes`` statements are then changed, and the same with
 ``--more`` beside them: the price of the past must be that of the changes, not that of the graph. The
-peer of a query of the past is the same query of now, in turns, in the same process pool; that of an
+peer of a query of the past is the same query of now, in turns, answered in the same way; that of an
 entity as of a moment is the entity now.
 """
 
