@@ -150,6 +150,8 @@ def _sync(service: Service, name: str, *, full: bool) -> dict[str, object]:
 def _settled(service: Service, name: str) -> dict[str, object] | None:
     """Waits until what a sweep told of is hydrated, or has to wait for its source; says what went wrong."""
     told = service.inbox.source(name).pending
+    if not told:
+        return None
     with Bar(f"{name}: hydrating", expected=told) as bar:
         while (row := service.inbox.source(name)).pending and not (row.failing and row.retrying):
             bar.left(row.pending)

@@ -62,6 +62,7 @@ def test_a_sweep_shows_how_far_it_is(command: list[str]) -> None:
     assert "[####################################]  300/300" in hydrating
     again = in_terminal([*command, "sync", "people", "--json"])[1]
     assert "[####################################]  300/300" in again, "as the last sweep found"
+    assert "hydrating" not in again, "nothing has changed"
 
 
 def test_no_terminal_no_bar(command: list[str]) -> None:
