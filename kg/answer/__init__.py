@@ -1,7 +1,7 @@
 """Answers to what people send: queries, documents to parse, documents to validate.
 
-`Answerer` is the side of the caller, ``jobs`` what runs in the processes of `kg.query.pool`. In
-between travel names, texts and bytes, never objects of the engine.
+`Answerer` is the side of the caller, ``jobs`` what runs in the processes of `kg.query.pool`; both
+run a query by ``evaluate``. In between travel names, texts and bytes, never objects of the engine.
 """
 
 from __future__ import annotations

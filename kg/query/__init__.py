@@ -1,4 +1,5 @@
-"""Queries that people send: `guard` reads and refuses, `pool` runs in processes that can be killed.
+"""Queries that people send: `guard` reads and refuses, `pool` runs in processes that can be killed,
+`lookup` tells which need none.
 
 ``tokens`` splits the text, ``spelling`` writes it again in the one form that our engine and the
 standard read alike, ``explain`` turns the engine's syntax errors into sentences. ``process`` is
