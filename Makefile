@@ -30,16 +30,17 @@ IN_MEMORY := if [ -w /dev/shm ] && \
 	[ "$$(df --output=avail /dev/shm | tail -n 1)" -gt 8000000 ]; then \
 	TMPDIR=$$(mktemp -d /dev/shm/tests-XXXXXX) && export TMPDIR && trap 'rm -rf "$$TMPDIR"' EXIT INT TERM; fi
 
-.PHONY: demo test test-sources sources test-all check bench constraints clean
+.PHONY: demo test test-sources sources test-all check collected bench constraints clean
 
 demo: $(VENV)/.ready
 	@$(BIN)/mlg demo --port $(PORT)
 
 # On all cores, each file of tests on one; then alone, and on a disk, what measures time. Source
 # systems that are small run for real here: of those, dbt alone needs an environment of its own
-# (175 MB), which is installed beside the rest.
+# (175 MB), which is installed beside the rest. What pytest makes of the tests is kept beside them, so
+# that it is made once, while mypy runs, and not by each worker.
 test:
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync check $(DBT)/.ready
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync check collected $(DBT)/.ready
 	@$(IN_MEMORY); MLG_TEST_DBT_PYTHON=$(CURDIR)/$(DBT)/bin/python \
 		$(BIN)/pytest -m "not sources and not alone" $(PARALLEL)
 	$(BIN)/pytest -m "alone and not sources"
@@ -65,6 +66,9 @@ check: $(VENV)/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+collected: $(VENV)/.ready
+	@$(BIN)/pytest --collect-only --quiet --quiet >$(VENV)/collected || { cat $(VENV)/collected; false; }
 
 bench: $(VENV)/.ready $(PEERS)/.ready
 	MLG_BENCH_MLMD_PYTHON=$(CURDIR)/$(PEERS)/bin/python $(BIN)/python -m tests.benchmarks
