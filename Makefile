@@ -18,7 +18,7 @@ $(PYTHON) -m venv $(@D)
 $(@D)/bin/python $(INSTALL) --upgrade pip
 endef
 # The tests start this code hundreds of times, and images of containers often forbid bytecode: each
-# of these processes would then compile all that it imports, which is a third of the whole run.
+# of these processes would then compile all that it imports, and take half as long again to start.
 unexport PYTHONDONTWRITEBYTECODE
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
@@ -40,7 +40,7 @@ demo: $(VENV)/.ready
 # (175 MB), which is installed beside the rest. What pytest makes of the tests is kept beside them, so
 # that it is made once, while mypy runs, and not by each worker.
 test:
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync check collected $(DBT)/.ready
+	@$(MAKE) --no-print-directory --jobs 2 check collected $(DBT)/.ready
 	@$(IN_MEMORY); MLG_TEST_DBT_PYTHON=$(CURDIR)/$(DBT)/bin/python \
 		$(BIN)/pytest -m "not sources and not alone" $(PARALLEL)
 	$(BIN)/pytest -m "alone and not sources"
